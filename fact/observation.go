@@ -1,0 +1,116 @@
+package fact
+
+import "time"
+
+// A Batch is what came through one door in one request, or one tick of the
+// clock: the unit that the intake log keeps and that everything later reads.
+// A Batch that was handed on is never changed again.
+type Batch struct {
+	Source   string // who sent it, as the door named it: "otlp/payment", "remote-write", …
+	Received int64  // when the door took it, Unix milliseconds
+	Series   []Series
+	Spans    []Span
+	Changes  []Change
+	Events   []Event
+}
+
+// ClockSource is the source of ticks: batches that hold nothing but the time,
+// so that silence and expiry are seen when everything else has stopped.
+const ClockSource = "clock"
+
+// Points counts the samples in the batch.
+func (b *Batch) Points() int {
+	n := 0
+	for i := range b.Series {
+		n += len(b.Series[i].Points)
+	}
+	return n
+}
+
+// SeriesType is a metric's type as its sender declares it.
+type SeriesType uint8
+
+// The types of series. A classic histogram is several series, each a Counter.
+const (
+	Untyped SeriesType = iota
+	Gauge
+	Counter // cumulative; a fall is a reset
+)
+
+// A Series is some consecutive points of one series.
+type Series struct {
+	Labels Labels
+	Type   SeriesType
+	Unit   string // UCUM or Prometheus base unit as declared; may be empty
+	Help   string // as declared; may be empty
+	Points []Point
+}
+
+// A Point is one sample.
+type Point struct {
+	T int64   // Unix milliseconds
+	V float64 // may be NaN: Prometheus' stale marker is one
+}
+
+// SpanKind says which side of a call a span saw.
+type SpanKind uint8
+
+// The kinds of span, numbered as OTLP numbers them.
+const (
+	SpanUnspecified SpanKind = iota
+	SpanInternal
+	SpanServer
+	SpanClient
+	SpanProducer
+	SpanConsumer
+)
+
+// A Span is one operation in a trace.
+type Span struct {
+	TraceID    [16]byte
+	ID, Parent [8]byte // Parent is zero for a root
+	Entity     Entity  // the service that did it
+	Instance   string  // which process of the service; may be empty
+	Version    string  // of the service; may be empty
+	Kind       SpanKind
+	Name       string
+	Peer       string // for client and producer spans: the called service as the caller names it; may be empty
+	Start, End int64  // Unix nanoseconds
+	Failed     bool   // status error, or an HTTP/gRPC status that means the server failed
+	Attrs      Labels // the attributes that were kept
+}
+
+// A Change is something that people or pipelines did to a service.
+type Change struct {
+	ID      string     `json:"id"`
+	At      time.Time  `json:"at"`
+	Kind    ChangeKind `json:"kind"`
+	Entity  Entity     `json:"entity"`
+	Version string     `json:"version,omitempty"` // what runs after the change
+	Before  string     `json:"before,omitempty"`  // what ran before, if told
+	By      string     `json:"by,omitempty"`
+	Note    string     `json:"note,omitempty"` // one line, as told
+	Link    string     `json:"link,omitempty"` // to the pipeline or commit
+	Source  string     `json:"source"`         // the door it came through
+}
+
+// ChangeKind says what was done.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	Deployed   ChangeKind = "deployed"
+	RolledBack ChangeKind = "rolledback"
+	Configured ChangeKind = "configured"
+	Scaled     ChangeKind = "scaled"
+	Restarted  ChangeKind = "restarted"
+)
+
+// An Event is something that Steersman itself or a person at its console did,
+// on its way back in as an observation.
+type Event struct {
+	At   time.Time
+	Kind string // "outcome", "approval", "stop", "resume"
+	Ref  string // the paper that it is about
+	Body string // JSON of the paper
+}
