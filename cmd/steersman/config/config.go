@@ -1,0 +1,256 @@
+// Package config reads the one YAML file that configures Steersman.
+//
+// It answers one question: what are the settings in force? It knows every
+// setting with its default and its reason (the doc tags below are what
+// `steersman config print` writes as comments), and it refuses what it does
+// not know: an unknown key is named with its line and the nearest key that
+// exists. It opens nothing but that file and the secret files that it names.
+//
+// # Limits
+//
+// The file is read once, at the start. What people change in the console is a
+// record in the ledger and never written back here.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// Config is every setting. [Default] has the defaults.
+type Config struct {
+	DataDir  string   `yaml:"data_dir" doc:"Where everything is kept. Made if it does not exist, readable by its owner only."`
+	Listen   string   `yaml:"listen" doc:"Console, API, Prometheus' API and remote write."`
+	Hosts    []string `yaml:"hosts" doc:"Names under which browsers may reach the console, besides localhost and the address above. Anything else is refused, so that a hostile page cannot rebind its name to us."`
+	OTLPGRPC string   `yaml:"otlp_grpc" doc:"OpenTelemetry over gRPC. Empty: off. A busy default port is a warning, not a failure to start."`
+	OTLPHTTP string   `yaml:"otlp_http" doc:"OpenTelemetry over HTTP. Empty: off."`
+	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
+	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
+	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
+	Limits   Limits   `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
+	Watch    Watch    `yaml:"watch" doc:"Detection and incidents."`
+	Policy   Policy   `yaml:"policy" doc:"What may be done, and how much of it. The default lets nothing happen without a person."`
+
+	Actuators []Actuator `yaml:"actuators" doc:"What Steersman may act with. None: it only watches and explains."`
+}
+
+// Log configures Steersman's own log.
+type Log struct {
+	Level  string `yaml:"level" doc:"debug, info, warn or error."`
+	Format string `yaml:"format" doc:"text or json."`
+}
+
+// Intake configures the intake log.
+type Intake struct {
+	MaxAge   Duration `yaml:"max_age" doc:"Older segments go, once everything has read them."`
+	MaxBytes Bytes    `yaml:"max_bytes" doc:"Ceiling on disk. When unread records reach it, senders are told to wait."`
+}
+
+// Metrics configures the time series store.
+type Metrics struct {
+	Retention Duration `yaml:"retention" doc:"How long samples are kept."`
+	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk, oldest blocks first. 0: none."`
+}
+
+// Limits bounds what one request may carry.
+type Limits struct {
+	Body          Bytes `yaml:"body" doc:"Bytes of a request as sent."`
+	Decompressed  Bytes `yaml:"decompressed" doc:"Bytes of a request after decompression: what a bomb may cost."`
+	Series        int   `yaml:"series" doc:"Series in a request."`
+	Points        int   `yaml:"points" doc:"Points in a request."`
+	Spans         int   `yaml:"spans" doc:"Spans in a request."`
+	Labels        int   `yaml:"labels" doc:"Labels of a series."`
+	LabelName     Bytes `yaml:"label_name" doc:"Length of a label name."`
+	LabelValue    Bytes `yaml:"label_value" doc:"Length of a label value."`
+	ActiveSeries  int   `yaml:"active_series" doc:"Series watched at one time. More are stored but not watched, and counted."`
+	ActiveSources int   `yaml:"active_sources" doc:"Named sources; more share one name."`
+}
+
+// Watch configures detection and incidents.
+type Watch struct {
+	Lateness Duration `yaml:"lateness" doc:"How long a span may take to arrive. Larger: more complete, slower to alarm."`
+	Snapshot Duration `yaml:"snapshot" doc:"How often the state of the detectors is saved. A restart replays what came since."`
+}
+
+// Policy configures what may be done.
+type Policy struct {
+	ActionsPerHour        int      `yaml:"actions_per_hour" doc:"Actions per service and hour."`
+	ActionsPerHourOverall int      `yaml:"actions_per_hour_overall" doc:"Actions per hour in all."`
+	ApprovalWithin        Duration `yaml:"approval_within" doc:"How long a proposal waits for a person."`
+	ActionTimeout         Duration `yaml:"action_timeout" doc:"How long an actuator may take to answer."`
+	BadOutcomes           int      `yaml:"bad_outcomes" doc:"After so many actions in a row that did not help, the same action on the same service is refused for an hour."`
+}
+
+// Actuator is one thing that Steersman may act with.
+type Actuator struct {
+	Name     string   `yaml:"name" doc:"How proposals and the ledger name it."`
+	Kind     string   `yaml:"kind" doc:"router.weights or process.restart."`
+	URL      string   `yaml:"url" doc:"Where it answers."`
+	Services []string `yaml:"services" doc:"The services that it may be used for: name or namespace/name. None means none."`
+	Stable   string   `yaml:"stable" doc:"router.weights: the version to go back to. Empty: what the router calls its default."`
+	Token    Secret   `yaml:"token" doc:"Bearer token to send, if it wants one."`
+}
+
+// Default returns the settings of a Steersman that was given no file.
+func Default() Config {
+	return Config{
+		DataDir:  "data",
+		Listen:   "127.0.0.1:8420",
+		OTLPGRPC: DefaultOTLPGRPC,
+		OTLPHTTP: DefaultOTLPHTTP,
+		Log:      Log{Level: "info", Format: "text"},
+		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
+		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
+		Limits: Limits{
+			Body: 16 << 20, Decompressed: 64 << 20, Series: 50_000, Points: 500_000, Spans: 50_000,
+			Labels: 64, LabelName: 1 << 10, LabelValue: 4 << 10, ActiveSeries: 1_000_000, ActiveSources: 1_000,
+		},
+		Watch: Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
+		Policy: Policy{
+			ActionsPerHour: 6, ActionsPerHourOverall: 30, ApprovalWithin: Duration(15 * time.Minute),
+			ActionTimeout: Duration(10 * time.Second), BadOutcomes: 2,
+		},
+	}
+}
+
+// The OTLP ports that OpenTelemetry registers. On these, and only on these, a
+// port that is taken is a warning: the user did not ask for it.
+const (
+	DefaultOTLPGRPC = "127.0.0.1:4317"
+	DefaultOTLPHTTP = "127.0.0.1:4318"
+)
+
+// Load reads the file over the defaults and checks the result. An empty path
+// gives the defaults.
+func Load(path string) (Config, error) {
+	if path == "" {
+		return Default(), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads YAML over the defaults and checks the result. All problems that
+// it finds come joined in one error, each with its line.
+func Parse(data []byte) (Config, error) {
+	c := Default()
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return Config{}, err
+	}
+	if len(doc.Content) == 0 {
+		return c, nil
+	}
+	root := doc.Content[0]
+	if err := errors.Join(unknownKeys(root, c)...); err != nil {
+		return Config{}, err
+	}
+	if err := root.Decode(&c); err != nil {
+		return Config{}, err
+	}
+	return c, c.check(root)
+}
+
+// check looks for values that parse but make no sense.
+func (c *Config) check(root *yaml.Node) error {
+	var errs []error
+	bad := func(path string, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("line %d: %s: %s", lineOf(root, path), path, fmt.Sprintf(format, args...)))
+	}
+	address := func(path, v string, mayBeEmpty bool) {
+		if v == "" && mayBeEmpty {
+			return
+		}
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			bad(path, "%q is not host:port, as in 127.0.0.1:8420", v)
+		}
+	}
+	positive := func(path string, v int64) {
+		if v <= 0 {
+			bad(path, "%d must be more than 0", v)
+		}
+	}
+	if c.DataDir == "" {
+		bad("data_dir", "must not be empty")
+	}
+	address("listen", c.Listen, false)
+	address("otlp_grpc", c.OTLPGRPC, true)
+	address("otlp_http", c.OTLPHTTP, true)
+	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
+		bad("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if !oneOf(c.Log.Format, "text", "json") {
+		bad("log.format", "%q is none of text, json", c.Log.Format)
+	}
+	positive("intake.max_age", int64(c.Intake.MaxAge))
+	if c.Intake.MaxBytes < 64<<20 {
+		bad("intake.max_bytes", "%s is too little: at least 64MiB", c.Intake.MaxBytes)
+	}
+	positive("metrics.retention", int64(c.Metrics.Retention))
+	positive("limits.body", int64(c.Limits.Body))
+	positive("limits.decompressed", int64(c.Limits.Decompressed))
+	positive("limits.series", int64(c.Limits.Series))
+	positive("limits.points", int64(c.Limits.Points))
+	positive("limits.spans", int64(c.Limits.Spans))
+	positive("limits.labels", int64(c.Limits.Labels))
+	positive("limits.label_name", int64(c.Limits.LabelName))
+	positive("limits.label_value", int64(c.Limits.LabelValue))
+	positive("limits.active_series", int64(c.Limits.ActiveSeries))
+	positive("limits.active_sources", int64(c.Limits.ActiveSources))
+	positive("watch.lateness", int64(c.Watch.Lateness))
+	positive("watch.snapshot", int64(c.Watch.Snapshot))
+	positive("policy.actions_per_hour", int64(c.Policy.ActionsPerHour))
+	positive("policy.actions_per_hour_overall", int64(c.Policy.ActionsPerHourOverall))
+	positive("policy.approval_within", int64(c.Policy.ApprovalWithin))
+	positive("policy.action_timeout", int64(c.Policy.ActionTimeout))
+	positive("policy.bad_outcomes", int64(c.Policy.BadOutcomes))
+	c.checkActuators(bad)
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkActuators(bad func(path, format string, args ...any)) {
+	seen := make(map[string]bool)
+	for i, a := range c.Actuators {
+		at := fmt.Sprintf("actuators.%d", i)
+		switch {
+		case a.Name == "":
+			bad(at, "has no name")
+		case seen[a.Name]:
+			bad(at+".name", "%q is used twice", a.Name)
+		}
+		seen[a.Name] = true
+		if !oneOf(a.Kind, string(fact.SetWeights), string(fact.Restart)) {
+			bad(at+".kind", "%q is none of %s, %s", a.Kind, fact.SetWeights, fact.Restart)
+		}
+		if u, err := url.Parse(a.URL); err != nil || u.Host == "" || !oneOf(u.Scheme, "http", "https") {
+			bad(at+".url", "%q is not an http or https address", a.URL)
+		}
+		if len(a.Services) == 0 {
+			bad(at, "names no services, so it could never be used: list them under services")
+		}
+	}
+}
+
+func oneOf(v string, allowed ...string) bool {
+	for _, a := range allowed {
+		if v == a {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParse(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		yaml string
+		err  string // "" means that it is taken
+	}{
+		{name: "nothing is the defaults", yaml: ""},
+		{name: "a comment alone is the defaults", yaml: "# mine\n"},
+		{name: "units", yaml: "intake:\n  max_age: 2d\n  max_bytes: 128MiB\n"},
+		{name: "unknown key names its line and the nearest", yaml: "listen: 127.0.0.1:1\nintake:\n  max_agee: 2d\n", err: `line 3: unknown key "intake.max_agee": did you mean "max_age"?`},
+		{name: "unknown key far from all", yaml: "zzzzzzzzzzzz: 1\n", err: `line 1: unknown key "zzzzzzzzzzzz"`},
+		{name: "unknown key in a list", yaml: "actuators:\n- name: a\n  kinds: x\n", err: `line 3: unknown key "actuators.0.kinds": did you mean "kind"?`},
+		{name: "value where a block belongs", yaml: "intake: 5\n", err: `line 1: intake: want a block of keys, found "5"`},
+		{name: "duration without unit", yaml: "\nwatch:\n  lateness: 5x\n", err: `line 3: "5x" is not a duration`},
+		{name: "size", yaml: "limits:\n  body: many\n", err: `line 2: "many" is not a size`},
+		{name: "address", yaml: "listen: 8420\n", err: `line 1: listen: "8420" is not host:port`},
+		{name: "level", yaml: "log: {level: loud}\n", err: `line 1: log.level: "loud" is none of debug, info, warn, error`},
+		{name: "zero limit", yaml: "limits:\n  spans: 0\n", err: `line 2: limits.spans: 0 must be more than 0`},
+		{name: "actuator without services could never act", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://x'}\n", err: `names no services`},
+		{name: "actuator kind", yaml: "actuators:\n- {name: r, kind: shell, url: 'http://x', services: [a]}\n", err: `"shell" is none of router.weights, process.restart`},
+		{name: "actuator twice", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n", err: `line 3: actuators.1.name: "r" is used twice`},
+		{name: "actuator address", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'ftp://x', services: [a]}\n", err: `"ftp://x" is not an http or https address`},
+		{name: "not YAML", yaml: "a: [", err: "yaml"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse([]byte(tt.yaml))
+			if tt.err == "" {
+				if err != nil {
+					t.Fatalf("Parse(%q): %v", tt.yaml, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("Parse(%q) = %v, want an error with %q", tt.yaml, err, tt.err)
+			}
+		})
+	}
+}
+
+func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+	_, err := Parse([]byte("listen: x\nlog: {level: loud, format: xml}\n"))
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("Parse = %v, want three lines", err)
+	}
+}
+
+func TestPrintedSettingsReadBackTheSame(t *testing.T) {
+	c := Default()
+	c.Actuators = []Actuator{{Name: "r", Kind: "router.weights", URL: "http://127.0.0.1:1/x", Services: []string{"a"}, Token: Secret{Env: "TOKEN"}}}
+	c.Intake.MaxAge = Duration(90 * time.Minute)
+	c.Hosts = []string{"ops.example"}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Parse(text)
+	if err != nil {
+		t.Fatalf("Parse(YAML()): %v\n%s", err, text)
+	}
+	if !reflect.DeepEqual(c, back) {
+		t.Errorf("came back as %+v, was %+v", back, c)
+	}
+}
+
+func TestEverySettingSaysWhy(t *testing.T) {
+	var walk func(reflect.Type)
+	walk = func(rt reflect.Type) {
+		if rt.Kind() == reflect.Slice {
+			rt = rt.Elem()
+		}
+		if rt.Kind() != reflect.Struct {
+			return
+		}
+		for i := range rt.NumField() {
+			f := rt.Field(i)
+			if f.Tag.Get("yaml") == "" || f.Tag.Get("doc") == "" {
+				t.Errorf("%s.%s lacks a yaml or doc tag", rt.Name(), f.Name)
+			}
+			walk(f.Type)
+		}
+	}
+	walk(reflect.TypeOf(Config{}))
+}
+
+func TestSecret(t *testing.T) {
+	dir := t.TempDir()
+	full, empty := filepath.Join(dir, "full"), filepath.Join(dir, "empty")
+	if err := os.WriteFile(full, []byte(" s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("STEERSMAN_TEST_SECRET", "fromenv")
+	for _, tt := range []struct {
+		name string
+		s    Secret
+		want string
+		err  string
+	}{
+		{name: "none", want: ""},
+		{name: "environment", s: Secret{Env: "STEERSMAN_TEST_SECRET"}, want: "fromenv"},
+		{name: "unset", s: Secret{Env: "STEERSMAN_TEST_UNSET"}, err: "STEERSMAN_TEST_UNSET"},
+		{name: "file", s: Secret{File: full}, want: "s3cret"},
+		{name: "empty file", s: Secret{File: empty}, err: "is empty"},
+		{name: "both", s: Secret{Env: "A", File: full}, err: "keep one"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := tt.s.Read()
+			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("Read() = %q, %v; want %q, error with %q", got, err, tt.want, tt.err)
+			}
+		})
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"kitten", "sitting", 3}, {"max_agee", "max_age", 1}, {"flaw", "lawn", 2}} {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"", "listen: a:1", "actuators:\n- name: x", "a: &x [*x]", "intake: {max_age: 1d}", "\xff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse(data)
+		if err != nil {
+			return
+		}
+		text, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(text); err != nil {
+			t.Errorf("settings of %q print as %q: %v", data, text, err)
+		}
+	})
+}
