@@ -1,0 +1,2 @@
+// Package otlp is the door for OpenTelemetry's protocol.
+package otlp

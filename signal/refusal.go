@@ -1,0 +1,101 @@
+package signal
+
+import (
+	"net/http"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// Reason says why an item was refused. Its text is the label value of the
+// refusal counter.
+type Reason uint8
+
+// The reasons.
+const (
+	Malformed    Reason = iota // bytes that are not what the door speaks
+	TooLarge                   // more bytes than the limit
+	TooMany                    // more series, points, spans or objects than the limit
+	Unsupported                // a media type, encoding or event that the door does not take
+	BadLabels                  // labels that name no series: no name, given twice, not UTF-8, over the limits
+	BadValue                   // a point that contradicts itself
+	BadTime                    // no time, an impossible one, or one far ahead
+	BadID                      // a span without a trace or an id
+	Temporality                // a delta where only cumulative values are taken
+	Histogram                  // a native (exponential) histogram
+	Exemplar                   // an exemplar
+	Busy                       // the sink could take no more: try again
+	Failed                     // the sink failed: try again
+	reasonsCount               // how many there are
+)
+
+func (r Reason) String() string {
+	switch r {
+	case Malformed:
+		return "malformed"
+	case TooLarge:
+		return "too_large"
+	case TooMany:
+		return "too_many"
+	case Unsupported:
+		return "unsupported"
+	case BadLabels:
+		return "labels"
+	case BadValue:
+		return "value"
+	case BadTime:
+		return "time"
+	case BadID:
+		return "id"
+	case Temporality:
+		return "temporality"
+	case Histogram:
+		return "native_histogram"
+	case Exemplar:
+		return "exemplar"
+	case Busy:
+		return "busy"
+	case Failed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// Status returns the HTTP status that tells a sender of r.
+func (r Reason) Status() int {
+	switch r {
+	case TooLarge, TooMany:
+		return http.StatusRequestEntityTooLarge
+	case Unsupported:
+		return http.StatusUnsupportedMediaType
+	case Busy:
+		return http.StatusTooManyRequests
+	case Failed:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
+// Retry reports whether the same request may be taken later.
+func (r Reason) Retry() bool { return r == Busy || r == Failed }
+
+// A Refusal is an error that says why a request or an item was not taken.
+type Refusal struct {
+	Reason  Reason
+	Problem fact.Problem
+	Err     error // what the sink said, if it was the sink
+}
+
+// Refuse returns a Refusal with a problem: where, what, and what to do.
+func Refuse(r Reason, where, what, do string) *Refusal {
+	return &Refusal{Reason: r, Problem: fact.Problem{Where: where, What: what, Do: do}}
+}
+
+func (r *Refusal) Error() string { return r.Problem.Error() }
+
+// Unwrap returns the problem and what the sink said.
+func (r *Refusal) Unwrap() []error {
+	if r.Err == nil {
+		return []error{&r.Problem}
+	}
+	return []error{&r.Problem, r.Err}
+}
