@@ -1,0 +1,35 @@
+// Package series keeps metric samples in Prometheus' own time series database
+// and answers PromQL over them, in Go and over Prometheus' HTTP API.
+//
+// It answers one question: what was the value of this series at that time? It
+// does not decide which samples may come in (the doors do), nor what a value
+// means (the rooms behind it do).
+//
+// # Method
+//
+// [Store] wraps tsdb, promql and web/api/v1 of github.com/prometheus/prometheus.
+// [Keeper] fills it from the intake log and remembers how far it came, so that
+// after any stop it goes on where the data on disk ends.
+//
+// Every sample meets one of three fates, and all are counted: stored,
+// duplicate (the same value is already there at that time: nothing is done),
+// or quarantined (it contradicts what is stored, is too old or too new, or
+// cannot be a series). The store finds duplicates itself, because the database
+// does so only for the newest sample of a series: for each series it remembers
+// the newest sample, and what is not newer than that is looked up first.
+//
+// # Durability
+//
+// [Store.Append] returns when the samples are visible to queries and handed to
+// the operating system, so they survive the end of the process. They survive
+// the loss of power when [Store.Sync] has returned after that. The keeper
+// writes its checkpoint only then.
+//
+// # Limits
+//
+// Float samples only: no native histograms and no exemplars. Samples older than the
+// newest of the whole store by more than Options.OutOfOrder are quarantined. A
+// sample whose series has had no other sample for hours and has left memory is
+// not recognised as a duplicate; it is then stored twice, which queries do not
+// show.
+package series

@@ -1,0 +1,174 @@
+package series
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// late holds the samples of one series that may be in the store already, and
+// what the store has from the first of them on.
+type late struct {
+	entry  *entry
+	points []fact.Point
+	stored []fact.Point
+}
+
+func (a *appending) addLate(e *entry, p fact.Point) {
+	i, ok := a.lateOf[e]
+	if !ok {
+		if a.lateOf == nil {
+			a.lateOf = make(map[*entry]int)
+		}
+		i = len(a.late)
+		a.lateOf[e] = i
+		a.late = append(a.late, late{entry: e})
+	}
+	a.late[i].points = append(a.late[i].points, p)
+}
+
+// appendLate looks the late samples up and stores those that are new.
+func (a *appending) appendLate(ctx context.Context) error {
+	from := int64(math.MaxInt64)
+	for i := range a.late {
+		l := &a.late[i]
+		slices.SortStableFunc(l.points, func(x, y fact.Point) int { return cmp.Compare(x.T, y.T) })
+		from = min(from, l.points[0].T)
+	}
+	if err := a.lookUp(ctx, from); err != nil {
+		return err
+	}
+	a.app = a.store.db.Appender(ctx)
+	for i := range a.late {
+		a.storeLate(&a.late[i])
+	}
+	return a.commit()
+}
+
+// storeLate appends the samples of l that the store does not have.
+func (a *appending) storeLate(l *late) {
+	e := l.entry
+	if n := len(l.stored); n > 0 {
+		e.known, e.newest = true, l.stored[n-1]
+	}
+	touched := false
+	for i, p := range l.points {
+		if i > 0 && p.T == l.points[i-1].T {
+			// Twice in one batch: the first of them counts, whatever became of it.
+			a.compare(p, l.points[i-1])
+			l.points[i] = l.points[i-1]
+			continue
+		}
+		if at, ok := slices.BinarySearchFunc(l.stored, p.T, pointAt); ok {
+			a.compare(p, l.stored[at])
+			continue
+		}
+		ref, err := a.app.Append(e.ref, e.labels, p.T, p.V)
+		if err != nil {
+			a.refuse(err)
+			continue
+		}
+		e.ref, touched = ref, true
+		a.pending++
+		if p.T > e.newest.T {
+			e.known, e.newest = true, p
+		}
+	}
+	if touched {
+		a.touched = append(a.touched, e)
+	}
+}
+
+func pointAt(p fact.Point, t int64) int { return cmp.Compare(p.T, t) }
+
+// few is how many series of one name are worth a query each. For more, one
+// query for all series of the name costs less.
+const few = 8
+
+// lookUp fills in what the store has of the late series.
+func (a *appending) lookUp(ctx context.Context, from int64) error {
+	q, err := a.store.db.Querier(from, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	byName := make(map[string][]*late)
+	byHash := make(map[uint64][]*late, len(a.late))
+	for i := range a.late {
+		l := &a.late[i]
+		byName[l.entry.labels.Get(fact.NameLabel)] = append(byName[l.entry.labels.Get(fact.NameLabel)], l)
+		h := l.entry.labels.Hash()
+		byHash[h] = append(byHash[h], l)
+	}
+	var it chunkenc.Iterator
+	read := func(set storage.SeriesSet) error {
+		for set.Next() {
+			at := set.At()
+			for _, l := range byHash[at.Labels().Hash()] {
+				if labels.Equal(l.entry.labels, at.Labels()) {
+					it = at.Iterator(it)
+					if err := l.read(it); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return set.Err()
+	}
+	for name, group := range byName {
+		for _, matchers := range selectors(name, group) {
+			if err := read(q.Select(ctx, false, nil, matchers...)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// selectors returns the queries that find the series of group, all of which
+// have the given name.
+func selectors(name string, group []*late) [][]*labels.Matcher {
+	if len(group) > few {
+		return [][]*labels.Matcher{{labels.MustNewMatcher(labels.MatchEqual, fact.NameLabel, name)}}
+	}
+	var out [][]*labels.Matcher
+	for _, l := range group {
+		var ms []*labels.Matcher
+		l.entry.labels.Range(func(lb labels.Label) {
+			ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, lb.Name, lb.Value))
+		})
+		out = append(out, ms)
+	}
+	return out
+}
+
+// read remembers the samples at the times of the late ones, and the newest.
+func (l *late) read(it chunkenc.Iterator) error {
+	next := 0
+	var newest fact.Point
+	found := false
+	for kind := it.Seek(l.points[0].T); kind != chunkenc.ValNone; kind = it.Next() {
+		if kind != chunkenc.ValFloat {
+			continue
+		}
+		newest.T, newest.V = it.At()
+		found = true
+		for next < len(l.points) && l.points[next].T < newest.T {
+			next++
+		}
+		if next < len(l.points) && l.points[next].T == newest.T {
+			l.stored = append(l.stored, newest)
+		}
+	}
+	if n := len(l.stored); found && (n == 0 || l.stored[n-1].T != newest.T) {
+		l.stored = append(l.stored, newest)
+	}
+	return it.Err()
+}
