@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"math"
+	"math/bits"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,4 +64,48 @@ type EdgeStep struct {
 
 // Bound returns the upper bound of bucket i in seconds: 0.25 ms, 0.5 ms, …,
 // 32.768 s, and infinity for the last.
-func Bound(i int) float64 { return 0.00025 * float64(uint64(1)<<i) }
+func Bound(i int) float64 {
+	if i >= NBuckets-1 {
+		return math.Inf(1)
+	}
+	return float64(uint64(firstBoundNanos)<<i) / 1e9
+}
+
+const firstBoundNanos = 250_000
+
+// bucketOf returns the bucket of a duration.
+func bucketOf(nanos uint64) int {
+	if nanos <= firstBoundNanos {
+		return 0
+	}
+	return min(bits.Len64((nanos-1)/firstBoundNanos), NBuckets-1)
+}
+
+func (e *EdgeStep) add(nanos, child uint64, failed bool) {
+	e.Requests++
+	if failed {
+		e.Errors++
+	}
+	e.SumNanos += nanos
+	e.ChildNanos += child
+	e.Buckets[bucketOf(nanos)]++
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+func (c Config) withDefaults() Config {
+	c.Lateness = orDefault(c.Lateness, 2*time.Second)
+	c.MaxLateness = max(orDefault(c.MaxLateness, 10*time.Second), c.Lateness)
+	c.MaxLate = orDefault(c.MaxLate, time.Minute)
+	c.MaxAhead = orDefault(c.MaxAhead, time.Minute)
+	c.MaxSpans = orDefault(c.MaxSpans, 500_000)
+	c.MaxEdges = orDefault(c.MaxEdges, 20_000)
+	c.MaxServices = orDefault(c.MaxServices, 5_000)
+	c.Forget = max(orDefault(c.Forget, time.Hour), 5*time.Minute)
+	return c
+}
