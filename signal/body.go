@@ -3,6 +3,7 @@ package signal
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,41 +18,53 @@ import (
 // longest copy turns three bytes into 64. A header that promises more lies.
 const snappyMost = 22
 
-// Body reads a request's body within the limits and undoes its compression:
-// "snappy" is the block format of remote write, "gzip" and none are taken by
-// the others. The bytes stay counted as in flight until free is called.
-func (d *Doors) Body(w http.ResponseWriter, r *http.Request, encodings ...string) (body []byte, free func(), ref *Refusal) {
+// pooledBytes is the largest buffer that is kept for the next request.
+const pooledBytes = 2 << 20
+
+// A Body says how a request's body is to be read.
+type Body struct {
+	Most      int      // bytes on the wire; 0 means Limits.BodyBytes
+	Limit     string   // yaml name of that limit, for the refusal; "" means body_bytes
+	Encodings []string // that are taken: "", "gzip", "snappy" (the block format of remote write)
+	Default   string   // the encoding if the header names none
+}
+
+// Read reads the body of r within the limits and undoes its compression. The
+// bytes are counted as in flight, and are the caller's, until free is called.
+func (d *Doors) Read(w http.ResponseWriter, r *http.Request, b Body) (body []byte, free func(), ref *Refusal) {
 	enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	if enc == "identity" {
+	switch enc {
+	case "":
+		enc = b.Default
+	case "identity":
 		enc = ""
 	}
-	if !slices.Contains(encodings, enc) {
-		return nil, nil, Refuse(Unsupported, "header Content-Encoding", fmt.Sprintf("encoding %q is not taken here", enc), "send "+list(encodings))
+	if !slices.Contains(b.Encodings, enc) {
+		return nil, nil, Refuse(Unsupported, "header Content-Encoding", fmt.Sprintf("encoding %q is not taken here", enc), "send "+list(b.Encodings))
 	}
 	lim := d.Limits.WithDefaults()
-	held := &hold{doors: d, most: int64(lim.InFlightBytes)}
+	if b.Most == 0 {
+		b.Most, b.Limit = lim.BodyBytes, "body_bytes"
+	}
+	mem := &hold{doors: d, most: int64(lim.InFlightBytes)}
 	defer func() {
 		if ref != nil {
-			held.free()
+			mem.free()
 		}
 	}()
-	raw, ref := readAll(http.MaxBytesReader(w, r.Body, int64(lim.BodyBytes)), lim.BodyBytes, r.ContentLength, held, "body", "body_bytes")
+	raw, ref := mem.readAll(http.MaxBytesReader(w, r.Body, int64(b.Most)), b.Most, r.ContentLength, "body", b.Limit)
 	if ref != nil {
 		return nil, nil, ref
 	}
 	switch enc {
 	case "gzip":
-		zr, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return nil, nil, Refuse(Malformed, "body", "not gzip: "+err.Error(), "compress it with gzip, as the header says")
-		}
-		body, ref = readAll(zr, lim.PlainBytes, -1, held, "body after gzip", "plain_bytes")
+		body, ref = mem.gunzip(raw, lim.PlainBytes)
 	case "snappy":
-		body, ref = unsnap(raw, lim.PlainBytes, held)
+		body, ref = mem.unsnap(raw, lim.PlainBytes)
 	default:
 		body = raw
 	}
-	return body, held.free, ref
+	return body, mem.free, ref
 }
 
 func list(encodings []string) string {
@@ -65,30 +78,87 @@ func list(encodings []string) string {
 	return strings.Join(out, " or ")
 }
 
-// hold counts bytes as in flight.
+// hold is the memory of one request's body: counted as in flight while it is
+// used, and kept for the next request afterwards.
 type hold struct {
 	doors *Doors
 	most  int64
-	bytes int64
+	used  []held
 }
 
-func (h *hold) take(n int) *Refusal {
+type held struct {
+	buf     []byte
+	counted int64
+}
+
+// get returns an empty buffer with room for n bytes.
+func (h *hold) get(n int) ([]byte, *Refusal) {
 	if h.doors.inFlight.Add(int64(n)) > h.most {
 		h.doors.inFlight.Add(-int64(n))
-		return Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise doors.limits.in_flight_bytes")
+		return nil, Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise doors.limits.in_flight_bytes")
 	}
-	h.bytes += int64(n)
-	return nil
+	h.used = append(h.used, held{h.doors.buffer(n), int64(n)})
+	return h.used[len(h.used)-1].buf, nil
+}
+
+// grow replaces the buffer that was got last by one with room for n bytes.
+func (h *hold) grow(buf []byte, n int) ([]byte, *Refusal) {
+	bigger, ref := h.get(n)
+	if ref != nil {
+		return nil, ref
+	}
+	bigger = append(bigger, buf...)
+	last := len(h.used) - 2
+	h.release(h.used[last])
+	h.used = slices.Delete(h.used, last, last+1)
+	return bigger, nil
+}
+
+func (h *hold) release(b held) {
+	h.doors.inFlight.Add(-b.counted)
+	h.doors.keep(b.buf)
 }
 
 func (h *hold) free() {
-	h.doors.inFlight.Add(-h.bytes)
-	h.bytes = 0
+	for _, b := range h.used {
+		h.release(b)
+	}
+	h.used = nil
+}
+
+// buffer returns an empty buffer with room for n bytes, from the pool if it has
+// one that is large enough.
+func (d *Doors) buffer(n int) []byte {
+	if p, ok := d.buffers.Get().(*[]byte); ok && cap(*p) >= n {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, n)
+}
+
+func (d *Doors) keep(buf []byte) {
+	if cap(buf) <= pooledBytes {
+		d.buffers.Put(&buf)
+	}
+}
+
+// gunzipMost is what deflate can expand anything to at most, rounded up.
+const gunzipMost = 1033
+
+// gunzip undoes gzip. Its last four bytes tell the length of what is inside:
+// an honest bomb is refused before it is unpacked, and a lie costs no more than
+// the limit.
+func (h *hold) gunzip(raw []byte, most int) ([]byte, *Refusal) {
+	zr, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, Refuse(Malformed, "body", "not gzip: "+err.Error(), "compress it with gzip, as the header says")
+	}
+	size := int64(binary.LittleEndian.Uint32(raw[len(raw)-4:])) // the header alone is 10 bytes
+	return h.readAll(zr, most, min(size, int64(len(raw))*gunzipMost), "body after gzip", "plain_bytes")
 }
 
 // readAll reads up to most bytes and refuses at the first byte more. It grows
 // its buffer by half, so that a bomb costs little more than the limit.
-func readAll(r io.Reader, most int, size int64, held *hold, where, limit string) ([]byte, *Refusal) {
+func (h *hold) readAll(r io.Reader, most int, size int64, where, limit string) ([]byte, *Refusal) {
 	if size > int64(most) {
 		return nil, tooLarge(where, most, limit)
 	}
@@ -96,17 +166,15 @@ func readAll(r io.Reader, most int, size int64, held *hold, where, limit string)
 	if size >= 0 {
 		start = max(int(size)+1, 512) // one more, so that the end is seen without growing
 	}
-	if ref := held.take(start); ref != nil {
+	buf, ref := h.get(start)
+	if ref != nil {
 		return nil, ref
 	}
-	buf := make([]byte, 0, start)
 	for {
 		if len(buf) == cap(buf) {
-			next := min(cap(buf)+cap(buf)/2, most+1)
-			if ref := held.take(next - cap(buf)); ref != nil {
+			if buf, ref = h.grow(buf, min(cap(buf)+cap(buf)/2, most+1)); ref != nil {
 				return nil, ref
 			}
-			buf = append(make([]byte, 0, next), buf...)
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -117,7 +185,7 @@ func readAll(r io.Reader, most int, size int64, held *hold, where, limit string)
 		case err == io.EOF:
 			return buf, nil
 		case err != nil:
-			return nil, Refuse(Malformed, where, "broken after "+fmt.Sprint(len(buf))+" bytes: "+err.Error(), "send it whole")
+			return nil, Refuse(Malformed, where, fmt.Sprintf("broken after %d bytes: %v", len(buf), err), "send it whole")
 		}
 	}
 }
@@ -128,7 +196,7 @@ func tooLarge(where string, most int, limit string) *Refusal {
 
 // unsnap undoes snappy's block format. It believes the length in the header
 // only as far as the body could possibly hold it.
-func unsnap(raw []byte, most int, held *hold) ([]byte, *Refusal) {
+func (h *hold) unsnap(raw []byte, most int) ([]byte, *Refusal) {
 	n, err := snappy.DecodedLen(raw)
 	switch {
 	case err != nil:
@@ -138,10 +206,11 @@ func unsnap(raw []byte, most int, held *hold) ([]byte, *Refusal) {
 	case n > snappyMost*len(raw):
 		return nil, Refuse(Malformed, "body", fmt.Sprintf("its header promises %d bytes, which %d bytes of snappy cannot hold", n, len(raw)), "compress it with snappy's block format")
 	}
-	if ref := held.take(n); ref != nil {
+	buf, ref := h.get(n)
+	if ref != nil {
 		return nil, ref
 	}
-	out, err := snappy.Decode(make([]byte, n), raw)
+	out, err := snappy.Decode(buf[:n], raw)
 	if err != nil {
 		return nil, Refuse(Malformed, "body", "not snappy: "+err.Error(), "compress it with snappy's block format")
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type Doors struct {
 	Logger  *slog.Logger
 
 	inFlight atomic.Int64 // bytes of bodies, see Limits.InFlightBytes
+	buffers  sync.Pool    // of *[]byte, for bodies
 }
 
 // Deliver hands b to the sink and waits until it is durable. It does so even if

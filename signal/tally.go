@@ -41,11 +41,3 @@ func (t *Tally) RefusedAll() int64 {
 	}
 	return n
 }
-
-// Unread returns the tally of a request that could not be read at all.
-func Unread(ref *Refusal) *Tally {
-	t := &Tally{}
-	t.Receive(1)
-	t.Refuse(ref, 1)
-	return t
-}

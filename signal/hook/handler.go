@@ -56,8 +56,7 @@ func take(d *signal.Doors, w http.ResponseWriter, r *http.Request, source string
 		return fact.Change{}, signal.Refuse(signal.Unsupported, "header Content-Type", "the body is not declared to be JSON", "send Content-Type: application/json")
 	}
 	lim := d.Limits.WithDefaults()
-	r.Body = http.MaxBytesReader(w, r.Body, int64(lim.ChangeBytes))
-	body, free, ref := d.Body(w, r, "")
+	body, free, ref := d.Read(w, r, signal.Body{Most: lim.ChangeBytes, Limit: "change_bytes", Encodings: []string{""}})
 	if ref != nil {
 		return fact.Change{}, ref
 	}

@@ -1,0 +1,141 @@
+package remotewrite
+
+import (
+	"fmt"
+
+	"github.com/steersman-ops/steersman/signal"
+)
+
+// Fields of WriteRequest, TimeSeries, Label, Sample and MetricMetadata.
+const (
+	requestSeries   = 1
+	requestMetadata = 3
+
+	seriesLabel     = 1
+	seriesSample    = 2
+	seriesExemplar  = 3
+	seriesHistogram = 4
+)
+
+// counts are what a request holds.
+type counts struct {
+	series, samples, exemplars, histograms int
+}
+
+func (n counts) items() int { return n.samples + n.exemplars + n.histograms }
+
+// count reads the outer two levels of a request and takes up its metadata. It
+// refuses what is not protobuf and what is over the limits.
+func (d *decoder) count(body []byte) (n counts, ref *signal.Refusal) {
+	c := cursor{buf: body}
+	for {
+		field, wire, ok := c.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case requestSeries:
+			if c.want(wire, wireBytes) {
+				n.series++
+				c.err = first(n.countSeries(c.bytes()), c.err)
+			}
+		case requestMetadata:
+			if c.want(wire, wireBytes) {
+				c.err = first(d.metadata(c.bytes()), c.err)
+			}
+		default:
+			c.skip(wire)
+		}
+		if c.err != nil {
+			break
+		}
+	}
+	if c.err != nil {
+		return n, malformed(n.series, c.err)
+	}
+	lim := &d.limits
+	switch {
+	case n.series > lim.Series:
+		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d series, the limit is %d", n.series, lim.Series), "lower max_samples_per_send or raise doors.limits.series")
+	case n.items() > lim.Points:
+		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d samples, the limit is %d", n.items(), lim.Points), "lower max_samples_per_send or raise doors.limits.points")
+	}
+	return n, nil
+}
+
+func first(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func malformed(series int, err error) *signal.Refusal {
+	return signal.Refuse(signal.Malformed, fmt.Sprintf("timeseries %d", series), "not the protobuf of prometheus.WriteRequest: "+err.Error(), "send remote write 1.0, compressed with snappy's block format")
+}
+
+func (n *counts) countSeries(buf []byte) error {
+	c := cursor{buf: buf}
+	for {
+		field, wire, ok := c.next()
+		if !ok {
+			return c.err
+		}
+		switch field {
+		case seriesLabel, seriesSample, seriesExemplar, seriesHistogram:
+			if c.want(wire, wireBytes) {
+				c.bytes()
+			}
+		}
+		switch field {
+		case seriesLabel:
+		case seriesSample:
+			n.samples++
+		case seriesExemplar:
+			n.exemplars++
+		case seriesHistogram:
+			n.histograms++
+		default:
+			c.skip(wire)
+		}
+	}
+}
+
+// metadata takes up one MetricMetadata. Its texts are cut to the length of a
+// label value.
+func (d *decoder) metadata(buf []byte) error {
+	var name string
+	var fam family
+	c := cursor{buf: buf}
+	for {
+		field, wire, ok := c.next()
+		if !ok {
+			break
+		}
+		switch field {
+		case 1:
+			if c.want(wire, wireVarint) {
+				fam.typ = promType(int32(c.varint()))
+			}
+		case 2, 4, 5:
+			if !c.want(wire, wireBytes) {
+				break
+			}
+			text := signal.Cut(string(c.bytes()), d.limits.LabelValueBytes)
+			switch field {
+			case 2:
+				name = text
+			case 4:
+				fam.help = text
+			case 5:
+				fam.unit = text
+			}
+		default:
+			c.skip(wire)
+		}
+	}
+	if c.err == nil && name != "" && valid(name, fam.help, fam.unit) {
+		d.known.families.learn(name, fam)
+	}
+	return c.err
+}

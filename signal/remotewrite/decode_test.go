@@ -1,0 +1,386 @@
+package remotewrite
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
+)
+
+func lbl(pairs ...string) (out []prompb.Label) {
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, prompb.Label{Name: pairs[i], Value: pairs[i+1]})
+	}
+	return out
+}
+
+func ts(ls []prompb.Label, samples ...prompb.Sample) prompb.TimeSeries {
+	return prompb.TimeSeries{Labels: ls, Samples: samples}
+}
+
+func marshal(t testing.TB, r *prompb.WriteRequest) []byte {
+	t.Helper()
+	b, err := r.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// oracle decodes with the generated decoder and applies the rules of the door
+// in the most obvious way. It knows no metadata.
+func oracle(body []byte, lim signal.Limits) (series []fact.Series, refused int, err error) {
+	var r prompb.WriteRequest
+	if err := r.Unmarshal(body); err != nil {
+		return nil, 0, err
+	}
+	items := 0
+	for _, ts := range r.Timeseries {
+		items += len(ts.Samples) + len(ts.Exemplars) + len(ts.Histograms)
+	}
+	if len(r.Timeseries) > lim.Series || items > lim.Points {
+		return nil, 0, fmt.Errorf("too many")
+	}
+	for _, ts := range r.Timeseries {
+		refused += len(ts.Exemplars) + len(ts.Histograms)
+		var ls []fact.Label
+		ok := len(ts.Labels) <= lim.Labels
+		for _, l := range ts.Labels {
+			ls = append(ls, fact.Label{Name: l.Name, Value: l.Value})
+			ok = ok && len(l.Name) <= lim.LabelNameBytes && len(l.Value) <= lim.LabelValueBytes
+		}
+		labels, err := fact.NewLabels(ls)
+		if !ok || err != nil || labels.Name() == "" {
+			refused += len(ts.Samples)
+			continue
+		}
+		s := fact.Series{Labels: labels}
+		for _, p := range ts.Samples {
+			if p.Timestamp < 0 || p.Timestamp > lastTime {
+				refused++
+				continue
+			}
+			s.Points = append(s.Points, fact.Point{T: p.Timestamp, V: p.Value})
+		}
+		if len(s.Points) > 0 {
+			series = append(series, s)
+		}
+	}
+	return series, refused, nil
+}
+
+// same compares what the decoder and the oracle made of body.
+func same(t *testing.T, d *decoder, body []byte) {
+	t.Helper()
+	want, refused, err := oracle(body, d.limits)
+	got, ref := d.decode(body)
+	if n, _ := d.count(body); err != nil && ref == nil && n.exemplars+n.histograms > 0 {
+		return // what is refused is not read
+	}
+	if (err != nil) != (ref != nil) {
+		t.Fatalf("%x: the generated decoder says %v, ours %v", body, err, ref)
+	}
+	if err != nil {
+		return
+	}
+	if n := got.tally.RefusedAll(); n != int64(refused) {
+		t.Fatalf("%x: refused %d, want %d (%s)", body, n, refused, got.tally.Last)
+	}
+	if len(got.series) != len(want) {
+		t.Fatalf("%x: %d series, want %d", body, len(got.series), len(want))
+	}
+	for i, w := range want {
+		g := got.series[i]
+		if g.Labels != w.Labels || !samePoints(g.Points, w.Points) {
+			t.Fatalf("%x: series %d is\n%v %v, want\n%v %v", body, i, g.Labels, g.Points, w.Labels, w.Points)
+		}
+	}
+}
+
+func samePoints(a, b []fact.Point) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].T != b[i].T || math.Float64bits(a[i].V) != math.Float64bits(b[i].V) {
+			return false
+		}
+	}
+	return true
+}
+
+// Whatever is in a request, the decoder and the generated one agree, the first
+// time and when the series are known.
+func TestDecodeAgainstGenerated(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	d := newDecoder(signal.Limits{KnownSeries: 200}) // small, so that it forgets
+	for range 3000 {
+		body := marshal(t, randomRequest(r))
+		same(t, d, body)
+		same(t, d, body)
+		for range 3 { // and broken ones
+			broken := append([]byte(nil), body...)
+			switch r.IntN(3) {
+			case 0:
+				broken = broken[:r.IntN(len(broken)+1)]
+			case 1:
+				if len(broken) > 0 {
+					broken[r.IntN(len(broken))] ^= 1 << r.IntN(8)
+				}
+			case 2:
+				at := r.IntN(len(broken) + 1)
+				broken = append(broken[:at:at], append([]byte{byte(r.Uint32()), byte(r.Uint32())}, broken[at:]...)...)
+			}
+			same(t, d, broken)
+		}
+	}
+}
+
+func randomRequest(r *rand.Rand) *prompb.WriteRequest {
+	names := []string{"__name__", "job", "instance", "a", "z", "", "ü", "\xff", strings.Repeat("n", 200)}
+	values := []string{"up", "x", "", "api", "é", "\xc3", strings.Repeat("v", 300)}
+	values64 := []float64{0, 1, -1.5, math.NaN(), math.Inf(1), math.Float64frombits(0x7ff0000000000002)}
+	times := []int64{0, 1, 1772366400000, -1, math.MaxInt64, math.MinInt64, lastTime}
+	req := &prompb.WriteRequest{}
+	for range r.IntN(5) {
+		var s prompb.TimeSeries
+		if r.IntN(4) > 0 {
+			s.Labels = lbl("__name__", values[r.IntN(2)])
+		}
+		for range r.IntN(5) {
+			n := 5
+			if r.IntN(8) == 0 {
+				n = len(names)
+			}
+			s.Labels = append(s.Labels, prompb.Label{Name: names[1:][r.IntN(n-1)], Value: values[r.IntN(len(values))]})
+		}
+		for range r.IntN(4) {
+			s.Samples = append(s.Samples, prompb.Sample{Value: values64[r.IntN(len(values64))], Timestamp: times[r.IntN(len(times))]})
+		}
+		if r.IntN(10) == 0 {
+			s.Exemplars = []prompb.Exemplar{{Labels: lbl("trace_id", "1"), Value: 3}}
+		}
+		if r.IntN(10) == 0 {
+			s.Histograms = []prompb.Histogram{{Sum: 3}}
+		}
+		req.Timeseries = append(req.Timeseries, s)
+	}
+	return req
+}
+
+func TestRefusals(t *testing.T) {
+	up := prompb.Sample{Value: 1, Timestamp: 1000}
+	lim := signal.Limits{Labels: 3, LabelNameBytes: 10, LabelValueBytes: 20, Series: 2, Points: 3}
+	for _, tt := range []struct {
+		name   string
+		req    prompb.WriteRequest
+		kept   int
+		reason signal.Reason
+		text   string
+	}{
+		{"no name", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("job", "a"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: {job="a"} has no metric name; send the label __name__`},
+		{"a label twice", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "a", "1", "a", "2"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: label "a" is given twice; mend the labels at the sender`},
+		{"not UTF-8", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "a", "\xff"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: value "\xff" of label "a" is not UTF-8; mend the labels at the sender`},
+		{"a label without a name", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "", "x"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: a label with the value "x" has no name; mend the labels at the sender`},
+		{"the second is bad, the first is kept", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up"), up), ts(nil, up)}}, 1, signal.BadLabels,
+			`timeseries 2:  has no metric name; send the label __name__`},
+		{"too many labels", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "a", "1", "b", "1", "c", "1"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: 4 labels, the limit is 3; drop labels with write_relabel_configs or raise doors.limits.labels`},
+		{"a long name", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "abcdefghijk", "1"), up)}}, 0, signal.BadLabels,
+			`timeseries 1: label name "abcdefghijk"… is 11 bytes long, the limit is 10; rename it or raise doors.limits.label_name_bytes`},
+		{"a long value", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "url", strings.Repeat("x", 21)), up)}}, 0, signal.BadLabels,
+			`timeseries 1, label "url": its value is 21 bytes long, the limit is 20; shorten it at the sender or raise doors.limits.label_value_bytes`},
+		{"before 1970", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up"), prompb.Sample{Timestamp: -1}, up)}}, 1, signal.BadTime,
+			`timeseries 1, up: the time -1 is no time in milliseconds since 1970; send milliseconds`},
+		{"a native histogram", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{{Labels: lbl("__name__", "h"), Histograms: []prompb.Histogram{{Sum: 1}}}}}, 0, signal.Histogram,
+			`timeseries 1, h: native histograms are not taken; set send_native_histograms: false, and scrape classic histograms too`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res, ref := newDecoder(lim).decode(marshal(t, &tt.req))
+			if ref != nil {
+				t.Fatalf("refused all: %v", ref)
+			}
+			if len(res.series) != tt.kept || res.tally.Refused[tt.reason] != 1 || res.first == nil || res.first.Error() != tt.text {
+				t.Errorf("kept %d, refused %v, said\n%v, want %d and 1 for %s,\n%s", len(res.series), res.tally.Refused, res.first, tt.kept, tt.reason, tt.text)
+			}
+		})
+	}
+}
+
+func TestWholeRequestRefused(t *testing.T) {
+	up := prompb.Sample{Value: 1, Timestamp: 1000}
+	one := ts(lbl("__name__", "up"), up, up)
+	lim := signal.Limits{Series: 2, Points: 3}
+	for _, tt := range []struct {
+		name, text string
+		body       []byte
+	}{
+		{"three series", "request: 3 series, the limit is 2; lower max_samples_per_send or raise doors.limits.series",
+			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one, one, one}})},
+		{"four points", "request: 4 samples, the limit is 3; lower max_samples_per_send or raise doors.limits.points",
+			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one, one}})},
+		{"text", "timeseries 0: not the protobuf of prometheus.WriteRequest: it ends within a field; send remote write 1.0, compressed with snappy's block format",
+			[]byte("up 1 1000")},
+		{"cut off", "timeseries 1: not the protobuf of prometheus.WriteRequest: it ends within a field; send remote write 1.0, compressed with snappy's block format",
+			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one}})[:20]},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, ref := newDecoder(lim).decode(tt.body)
+			if ref == nil || ref.Error() != tt.text {
+				t.Errorf("said %v, want %s", ref, tt.text)
+			}
+		})
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	d := newDecoder(signal.Limits{})
+	families := []prompb.MetricMetadata{
+		{Type: prompb.MetricMetadata_COUNTER, MetricFamilyName: "http_requests_total", Help: "Requests."},
+		{Type: prompb.MetricMetadata_COUNTER, MetricFamilyName: "jobs"},
+		{Type: prompb.MetricMetadata_HISTOGRAM, MetricFamilyName: "lat", Unit: "seconds"},
+		{Type: prompb.MetricMetadata_SUMMARY, MetricFamilyName: "gc"},
+		{Type: prompb.MetricMetadata_GAUGE, MetricFamilyName: "queue_count"},
+		{Type: prompb.MetricMetadata_INFO, MetricFamilyName: "build"},
+		{Type: prompb.MetricMetadata_UNKNOWN, MetricFamilyName: "odd"},
+	}
+	for _, tt := range []struct {
+		metric string
+		want   fact.SeriesType
+	}{
+		{"http_requests_total", fact.Counter},
+		{"jobs_total", fact.Counter},
+		{"lat_bucket", fact.Counter},
+		{"lat_sum", fact.Counter},
+		{"lat_count", fact.Counter},
+		{"gc", fact.Gauge},
+		{"gc_sum", fact.Counter},
+		{"gc_count", fact.Counter},
+		{"queue_count", fact.Gauge},
+		{"build_info", fact.Gauge},
+		{"odd", fact.Untyped},
+		{"never_heard_of", fact.Untyped},
+	} {
+		req := &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", tt.metric), prompb.Sample{Timestamp: 1})}}
+		if res, ref := d.decode(marshal(t, req)); ref != nil || res.series[0].Type != fact.Untyped {
+			t.Errorf("%s without metadata: %v, %v", tt.metric, res.series, ref)
+		}
+		again := newDecoder(signal.Limits{})
+		if _, ref := again.decode(marshal(t, req)); ref != nil { // known before its metadata
+			t.Fatal(ref)
+		}
+		req.Metadata = families
+		res, ref := again.decode(marshal(t, req))
+		if ref != nil || res.series[0].Type != tt.want {
+			t.Errorf("%s is %v (%v), want %v", tt.metric, res.series[0].Type, ref, tt.want)
+		}
+		if tt.metric == "lat_bucket" && res.series[0].Unit != "seconds" || tt.metric == "http_requests_total" && res.series[0].Help != "Requests." {
+			t.Errorf("%s: unit %q, help %q", tt.metric, res.series[0].Unit, res.series[0].Help)
+		}
+	}
+}
+
+func TestForgets(t *testing.T) {
+	d := newDecoder(signal.Limits{KnownSeries: 1000})
+	for i := range 20_000 {
+		req := &prompb.WriteRequest{
+			Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "i", fmt.Sprint(i)), prompb.Sample{Timestamp: 1})},
+			Metadata:   []prompb.MetricMetadata{{MetricFamilyName: fmt.Sprint("f", i), Type: 1}},
+		}
+		if _, ref := d.decode(marshal(t, req)); ref != nil {
+			t.Fatal(ref)
+		}
+	}
+	n := 0
+	for i := range d.known.shards {
+		n += len(d.known.shards[i].known.young) + len(d.known.shards[i].known.old)
+	}
+	if n > 1000+shards {
+		t.Errorf("remembers %d series, the limit is 1000", n)
+	}
+	if n := len(d.known.families.known.young) + len(d.known.families.known.old); n > 1000/8+1 {
+		t.Errorf("remembers %d families", n)
+	}
+}
+
+// request is n series with 8 labels and one point each, as Prometheus sends
+// them.
+func request(n int) *prompb.WriteRequest {
+	req := &prompb.WriteRequest{}
+	for i := range n {
+		req.Timeseries = append(req.Timeseries, ts(lbl(
+			"__name__", "http_server_request_duration_seconds_bucket", "cluster", "prod-eu-1", "instance", fmt.Sprintf("10.0.%d.%d:8080", i/250, i%250),
+			"job", "checkout", "le", "0.25", "method", "GET", "namespace", "shop", "pod", fmt.Sprintf("checkout-7d9f8b6c5-%05d", i),
+		), prompb.Sample{Value: float64(i) * 1.5, Timestamp: 1772366400000 + int64(i)}))
+	}
+	return req
+}
+
+func TestKnownSeriesCostNoAllocations(t *testing.T) {
+	d := newDecoder(signal.Limits{})
+	body := marshal(t, request(2000))
+	if _, ref := d.decode(body); ref != nil {
+		t.Fatal(ref)
+	}
+	allocs := testing.AllocsPerRun(20, func() {
+		if res, ref := d.decode(body); ref != nil || len(res.series) != 2000 {
+			t.Fatal(ref)
+		}
+	})
+	if allocs > 2 {
+		t.Errorf("%v allocations for 2000 known series, want 2", allocs)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	body := marshal(b, request(2000))
+	b.Run("ours/known", func(b *testing.B) {
+		d := newDecoder(signal.Limits{})
+		d.decode(body)
+		b.ReportAllocs()
+		for b.Loop() {
+			d.decode(body)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/sample")
+	})
+	b.Run("ours/new", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			newDecoder(signal.Limits{}).decode(body)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/sample")
+	})
+	b.Run("prompb", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var r prompb.WriteRequest
+			if err := r.Unmarshal(body); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/sample")
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, n := range []int{0, 1, 3} {
+		f.Add(marshal(f, request(n)))
+	}
+	f.Add(marshal(f, &prompb.WriteRequest{Metadata: []prompb.MetricMetadata{{Type: 1, MetricFamilyName: "up", Help: "h", Unit: "s"}}}))
+	f.Add([]byte("\x0a\x00\x13\x0b\x0c\x14"))
+	d := newDecoder(signal.Limits{KnownSeries: 64, Labels: 8, LabelNameBytes: 20, LabelValueBytes: 60})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		same(t, d, body)
+		same(t, d, body)
+	})
+}

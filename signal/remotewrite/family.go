@@ -1,0 +1,133 @@
+package remotewrite
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// promType is a metric's type as remote write numbers them.
+type promType uint64
+
+const (
+	typeUnknown promType = iota
+	typeCounter
+	typeGauge
+	typeHistogram
+	typeGaugeHistogram
+	typeSummary
+	typeInfo
+	typeStateset
+)
+
+// A family is what a sender said of a metric family.
+type family struct {
+	typ        promType
+	help, unit string
+}
+
+// A declared is what is known of one series. It is never changed.
+type declared struct {
+	typ        fact.SeriesType
+	help, unit string
+}
+
+// families remembers the metadata of metric families, up to a limit, the least
+// recently asked for go first. It is safe for concurrent use.
+type families struct {
+	mu      sync.Mutex
+	known   aged[string, family]
+	version uint32 // grows when anything is learned
+}
+
+// learn takes up what a sender says of a family.
+func (f *families) learn(name string, fam family) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if old, ok := f.known.get(name); ok && old == fam {
+		return
+	}
+	f.known.put(strings.Clone(name), family{fam.typ, strings.Clone(fam.help), strings.Clone(fam.unit)})
+	f.version++
+}
+
+func (f *families) now() uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.version
+}
+
+// suffixes are what a family's series may have behind its name, and how a
+// series with that suffix counts in a family of each type.
+var suffixes = [...]struct {
+	text  string
+	types map[promType]fact.SeriesType
+}{
+	{"_bucket", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeGaugeHistogram: fact.Gauge}},
+	{"_sum", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeSummary: fact.Counter}},
+	{"_count", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeSummary: fact.Counter}},
+	{"_total", map[promType]fact.SeriesType{typeCounter: fact.Counter}},
+	{"_created", map[promType]fact.SeriesType{typeCounter: fact.Gauge, typeHistogram: fact.Gauge, typeSummary: fact.Gauge}},
+	{"_gsum", map[promType]fact.SeriesType{typeGaugeHistogram: fact.Gauge}},
+	{"_gcount", map[promType]fact.SeriesType{typeGaugeHistogram: fact.Gauge}},
+	{"_info", map[promType]fact.SeriesType{typeInfo: fact.Gauge}},
+}
+
+// declare returns what is known of the series called metric, and the version of
+// the knowledge. The result is nil if nothing is known.
+func (f *families) declare(metric string) (*declared, uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fam, ok := f.known.get(metric); ok {
+		return &declared{ownType(fam.typ), fam.help, fam.unit}, f.version
+	}
+	for _, s := range suffixes {
+		base, ok := strings.CutSuffix(metric, s.text)
+		if !ok {
+			continue
+		}
+		if fam, ok := f.known.get(base); ok {
+			if typ, ok := s.types[fam.typ]; ok {
+				return &declared{typ, fam.help, fam.unit}, f.version
+			}
+		}
+	}
+	return nil, f.version
+}
+
+// ownType is the type of the series that has its family's very name.
+func ownType(t promType) fact.SeriesType {
+	switch t {
+	case typeCounter:
+		return fact.Counter
+	case typeGauge, typeInfo, typeStateset, typeSummary: // a summary's quantiles
+		return fact.Gauge
+	}
+	return fact.Untyped
+}
+
+// aged is a map that holds between most/2 and most entries once it is full, and
+// forgets what was least recently asked for.
+type aged[K comparable, V any] struct {
+	most       int
+	young, old map[K]V
+}
+
+func (a *aged[K, V]) get(k K) (V, bool) {
+	if v, ok := a.young[k]; ok {
+		return v, true
+	}
+	v, ok := a.old[k]
+	if ok {
+		a.put(k, v)
+	}
+	return v, ok
+}
+
+func (a *aged[K, V]) put(k K, v V) {
+	if a.young == nil || len(a.young) >= max(a.most/2, 1) {
+		a.young, a.old = make(map[K]V), a.young
+	}
+	a.young[k] = v
+}

@@ -1,0 +1,119 @@
+// Package signaltest has what the tests of the doors share: a sink that
+// remembers, doors that lead to it, and the check of the doors' law.
+package signaltest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
+)
+
+const nowMillis = 1772366400000 // 2026-03-01 12:00:00 UTC
+
+// Now is what the clock of [Doors] says, always.
+func Now() time.Time { return time.UnixMilli(nowMillis).UTC() }
+
+// A Sink remembers what it is given, or fails when told to.
+type Sink struct {
+	mu      sync.Mutex
+	err     error
+	batches []*fact.Batch
+}
+
+// Append keeps b.
+func (s *Sink) Append(_ context.Context, b *fact.Batch) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return 0, fmt.Errorf("append: %w", s.err)
+	}
+	s.batches = append(s.batches, b)
+	return uint64(len(s.batches)), nil
+}
+
+// Fail lets every later Append fail; nil lets them succeed again.
+func (s *Sink) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// Batches returns what was appended.
+func (s *Sink) Batches() []*fact.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*fact.Batch(nil), s.batches...)
+}
+
+// Series returns all series that were appended.
+func (s *Sink) Series() (out []fact.Series) {
+	for _, b := range s.Batches() {
+		out = append(out, b.Series...)
+	}
+	return out
+}
+
+// Spans returns all spans that were appended.
+func (s *Sink) Spans() (out []fact.Span) {
+	for _, b := range s.Batches() {
+		out = append(out, b.Spans...)
+	}
+	return out
+}
+
+// Changes returns all changes that were appended.
+func (s *Sink) Changes() (out []fact.Change) {
+	for _, b := range s.Batches() {
+		out = append(out, b.Changes...)
+	}
+	return out
+}
+
+// Items counts the items that were appended, as the doors count them.
+func (s *Sink) Items() (n int64) {
+	for _, b := range s.Batches() {
+		n += int64(b.Points() + len(b.Spans) + len(b.Changes))
+	}
+	return n
+}
+
+// Doors returns doors that lead to a new sink.
+func Doors(limits signal.Limits) (*signal.Doors, *Sink) {
+	sink := &Sink{}
+	return &signal.Doors{
+		Sink:    sink,
+		Limits:  limits,
+		Sources: signal.NewSources(signal.SourcesOptions{}),
+		Clock:   Now,
+		Logger:  slog.New(slog.DiscardHandler),
+	}, sink
+}
+
+// Law checks for every source that what was received was accepted or refused,
+// and that what was accepted is what the sink has.
+func Law(t testing.TB, d *signal.Doors, sink *Sink) {
+	t.Helper()
+	var accepted int64
+	for _, s := range d.Sources.Sources() {
+		accepted += s.Accepted
+		if s.Received != s.Accepted+s.Refused {
+			t.Errorf("source %s: received %d, accepted %d, refused %d", s.Name, s.Received, s.Accepted, s.Refused)
+		}
+		var byReason int64
+		for _, n := range s.Reasons {
+			byReason += n
+		}
+		if byReason != s.Refused {
+			t.Errorf("source %s: refused %d, by reason %v", s.Name, s.Refused, s.Reasons)
+		}
+	}
+	if accepted != sink.Items() {
+		t.Errorf("accepted %d items, the sink has %d", accepted, sink.Items())
+	}
+}
