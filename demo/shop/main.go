@@ -131,7 +131,10 @@ func Serve(ctx context.Context, cfg Config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	svc := newService(spec, cfg, tel)
+	svc, err := newService(spec, cfg, tel)
+	if err != nil {
+		return err
+	}
 	defer svc.close()
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {

@@ -36,6 +36,7 @@ type service struct {
 	pool    chan struct{}
 	waiting atomic.Int64
 	observe observer
+	prom    *prom // nil for services whose metrics go out by OTLP
 
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -44,7 +45,7 @@ type service struct {
 // An observer wraps a route so that its requests are counted.
 type observer func(route Route, next http.Handler) http.Handler
 
-func newService(spec Service, cfg Config, tel *telemetry) *service {
+func newService(spec Service, cfg Config, tel *telemetry) (*service, error) {
 	s := &service{
 		spec:    spec,
 		cfg:     cfg,
@@ -64,9 +65,18 @@ func newService(spec Service, cfg Config, tel *telemetry) *service {
 		s.clients[up] = &http.Client{Transport: otelhttp.NewTransport(transport, named...), Timeout: callTimeout}
 	}
 	s.observe = func(route Route, next http.Handler) http.Handler {
-		return otelhttp.NewHandler(next, route.Method+" "+route.Path, options...)
+		h := otelhttp.NewHandler(next, route.Method+" "+route.Path, options...)
+		if s.prom != nil {
+			return s.prom.observe(route, h)
+		}
+		return h
 	}
-	return s
+	if !spec.Prometheus {
+		return s, s.observeProcess(tel.metrics)
+	}
+	s.prom = newProm(cfg, s)
+	s.prom.start()
+	return s, nil
 }
 
 // nameSeed makes the instances of one shop differ in their choices.
@@ -82,6 +92,9 @@ func nameSeed(name string) uint64 {
 // close ends what runs in the background and lets hanging requests go.
 func (s *service) close() {
 	s.faults.close()
+	if s.prom != nil {
+		s.prom.close()
+	}
 	for _, c := range s.clients {
 		c.CloseIdleConnections()
 	}
@@ -94,6 +107,9 @@ func (s *service) handler() *http.ServeMux {
 		mux.Handle(r.Method+" "+r.Path, s.dropping(s.observe(r, s.serving(r))))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	if s.prom != nil {
+		mux.Handle("GET /metrics", s.prom.handler())
+	}
 	mux.Handle("/admin/faults", s.faults.handler(s.cfg.Secret))
 	return mux
 }
