@@ -27,6 +27,7 @@ CREATE TABLE findings (
 CREATE INDEX findings_by_onset ON findings (onset, id);
 CREATE INDEX findings_by_end ON findings (ended, onset, id);
 CREATE INDEX findings_by_entity ON findings (entity, onset, id);
+CREATE INDEX findings_by_client ON findings (client, onset, id);
 
 CREATE TABLE decisions (
     id       TEXT PRIMARY KEY,
