@@ -1,0 +1,259 @@
+package intake
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/disk"
+)
+
+// groupBytes is where a group is cut, so that the first of many waits no longer
+// than one such write takes.
+const groupBytes = 8 << 20
+
+// write is the writer: it commits what waits, until the log is closed and
+// nothing waits any more.
+func (l *Log) write() {
+	defer close(l.done)
+	for {
+		group, closed := l.take()
+		if len(group) == 0 {
+			if closed {
+				return
+			}
+			<-l.work
+			continue
+		}
+		err := l.commit(group)
+		for _, p := range group {
+			l.spare.put(p.rec)
+			p.rec, p.err = nil, err
+			close(p.done)
+		}
+	}
+}
+
+// take returns the batches to be written together.
+func (l *Log) take() (group []*pending, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, size := 0, int64(0)
+	for ; n < len(l.queue) && (n == 0 || size+int64(len(l.queue[n].rec)) <= groupBytes); n++ {
+		size += int64(len(l.queue[n].rec))
+	}
+	group = slices.Clone(l.queue[:n])
+	l.queue = slices.Delete(l.queue, 0, n)
+	l.queueBytes -= size
+	return group, l.closed
+}
+
+// commit makes the group durable, or leaves the log as it was.
+func (l *Log) commit(group []*pending) error {
+	size := int64(0)
+	for _, p := range group {
+		size += int64(len(p.rec))
+		l.now = max(l.now, p.batch.Received)
+	}
+	if err := l.makeRoom(size); err != nil {
+		l.met.busy.Add(float64(len(group)))
+		return err
+	}
+	seg, next, err := l.open(size)
+	if err == nil {
+		err = l.put(seg, next, group)
+	}
+	if err != nil {
+		l.met.failed.Add(float64(len(group)))
+		return fmt.Errorf("append to the intake log: %w", err)
+	}
+	l.met.records.Add(float64(len(group)))
+	l.met.bytes.Add(float64(size))
+	l.publish(group, size)
+	return nil
+}
+
+// open returns the segment to write to and the next number, after making a new
+// segment if size no longer fits, the numbers jump, or there is none.
+func (l *Log) open(size int64) (seg segment, next uint64, err error) {
+	l.mu.Lock()
+	next = max(l.head, l.floor) + 1
+	var last segment
+	if n := len(l.segments); n > 0 {
+		last = l.segments[n-1]
+	}
+	jump := l.floor > l.head && last.base != next
+	l.mu.Unlock()
+	full := last.size > segmentHeader && last.size+size > l.opt.SegmentBytes
+	old := l.opt.MaxAge > 0 && last.size > segmentHeader && l.now-last.created > l.opt.MaxAge.Milliseconds()/4
+	if l.active != nil && !full && !old && !jump {
+		return last, next, nil
+	}
+	l.number++
+	seg = segment{number: l.number, base: next, salt: newSalt(), created: l.now, size: segmentHeader}
+	f, err := l.create(seg)
+	if err != nil {
+		return segment{}, 0, err
+	}
+	if l.active != nil {
+		if err := l.active.Close(); err != nil {
+			l.logger.Warn("intake: close a full segment", "segment", last.name(), "err", err)
+		}
+	}
+	l.active = f
+	l.mu.Lock()
+	l.segments = append(slices.Clip(l.segments), seg)
+	l.total += seg.size
+	l.mu.Unlock()
+	return seg, next, nil
+}
+
+func newSalt() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails, as its documentation says
+	return binary.LittleEndian.Uint32(b[:])
+}
+
+// create makes the file of seg durable, with its header and its name.
+func (l *Log) create(seg segment) (disk.File, error) {
+	f, err := l.fs.OpenFile(seg.name(), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("make a segment: %w", err)
+	}
+	_, err = f.WriteAt(seg.header(), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = l.fs.SyncDir()
+	}
+	if err != nil {
+		// If the name stays it does no harm: the file holds no record.
+		return nil, errors.Join(fmt.Errorf("make segment %s: %w", seg.name(), err), f.Close(), l.fs.Remove(seg.name()))
+	}
+	return f, nil
+}
+
+// put writes the group, numbered from next, at the end of seg and flushes it.
+func (l *Log) put(seg segment, next uint64, group []*pending) error {
+	l.buf = l.buf[:0]
+	for i, p := range group {
+		p.seq = next + uint64(i)
+		recordHead{length: uint32(len(p.rec) - recordHeader), sum: p.sum, seq: p.seq}.put(p.rec, seg.salt)
+		if len(group) > 1 {
+			l.buf = append(l.buf, p.rec...)
+		}
+	}
+	data := l.buf
+	if len(group) == 1 {
+		data = group[0].rec
+	}
+	if _, err := l.active.WriteAt(data, seg.size); err != nil {
+		l.cut(seg, false)
+		return fmt.Errorf("write to segment %s: %w", seg.name(), err)
+	}
+	begin := time.Now()
+	err := l.active.Sync()
+	l.met.synced(time.Since(begin))
+	if err != nil {
+		l.cut(seg, true)
+		return fmt.Errorf("flush segment %s: %w", seg.name(), err)
+	}
+	return nil
+}
+
+// cut takes off what was not acknowledged. If that is not possible, or the end
+// of the file cannot be trusted, the segment is closed.
+func (l *Log) cut(seg segment, distrust bool) {
+	err := l.active.Truncate(seg.size)
+	if err == nil && !distrust {
+		return
+	}
+	l.logger.Warn("intake: segment closed after a failed write", "segment", seg.name(), "bytes", seg.size, "err", err)
+	if err := l.active.Close(); err != nil {
+		l.logger.Warn("intake: close a segment", "segment", seg.name(), "err", err)
+	}
+	l.active = nil
+}
+
+// publish moves the head over the group and wakes the followers.
+func (l *Log) publish(group []*pending, size int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := &l.segments[len(l.segments)-1]
+	last.size += size
+	l.total += size
+	for _, p := range group {
+		l.win.add(entry{seq: p.seq, batch: p.batch, bytes: memory(p.batch)})
+	}
+	l.head = group[len(group)-1].seq
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// makeRoom deletes what is too old, and what must go so that size bytes fit.
+// The newest segment stays, whatever is in it.
+func (l *Log) makeRoom(size int64) error {
+	for {
+		l.mu.Lock()
+		full := l.total+size+segmentHeader > l.opt.MaxBytes
+		several := len(l.segments) > 1
+		aged := several && l.opt.MaxAge > 0 && l.now-l.segments[1].created > l.opt.MaxAge.Milliseconds()
+		who, kept := l.slowest()
+		free := several && kept+1 >= l.segments[1].base
+		head, total := l.head, l.total
+		l.mu.Unlock()
+		if !several || !full && !aged {
+			return nil
+		}
+		if free {
+			err := l.drop()
+			if err == nil {
+				continue
+			}
+			if full {
+				return err
+			}
+			l.logger.Warn("intake: delete an old segment", "err", err)
+			return nil
+		}
+		if full {
+			return fmt.Errorf("append to the intake log: it holds %d bytes, its limit is %d, and %q has done with %d of %d records only: %w",
+				total, l.opt.MaxBytes, who, kept, head, fact.ErrBusy)
+		}
+		return nil
+	}
+}
+
+// slowest returns the consumer that is farthest behind; without any, everything
+// counts as done with.
+func (l *Log) slowest() (who string, seq uint64) {
+	seq = l.head
+	for c, s := range l.keep {
+		if s < seq || who == "" {
+			who, seq = c, min(s, seq)
+		}
+	}
+	return who, seq
+}
+
+// drop deletes the oldest segment.
+func (l *Log) drop() error {
+	l.mu.Lock()
+	seg := l.segments[0]
+	l.mu.Unlock()
+	if err := l.fs.Remove(seg.name()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("delete segment %s to make room: %w", seg.name(), err)
+	}
+	l.met.deleted.Inc()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.segments = slices.Clone(l.segments[1:])
+	l.total -= seg.size
+	return nil
+}
