@@ -18,11 +18,14 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
+	"reflect"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
 )
 
 // Config is every setting. [Default] has the defaults.
@@ -60,18 +63,47 @@ type Metrics struct {
 	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk, oldest blocks first. 0: none."`
 }
 
-// Limits bounds what one request may carry.
+// Limits bounds what one request may carry; see [signal.Limits].
 type Limits struct {
-	Body          Bytes `yaml:"body" doc:"Bytes of a request as sent."`
-	Decompressed  Bytes `yaml:"decompressed" doc:"Bytes of a request after decompression: what a bomb may cost."`
-	Series        int   `yaml:"series" doc:"Series in a request."`
-	Points        int   `yaml:"points" doc:"Points in a request."`
-	Spans         int   `yaml:"spans" doc:"Spans in a request."`
-	Labels        int   `yaml:"labels" doc:"Labels of a series."`
-	LabelName     Bytes `yaml:"label_name" doc:"Length of a label name."`
-	LabelValue    Bytes `yaml:"label_value" doc:"Length of a label value."`
-	ActiveSeries  int   `yaml:"active_series" doc:"Series watched at one time. More are stored but not watched, and counted."`
-	ActiveSources int   `yaml:"active_sources" doc:"Named sources; more share one name."`
+	BodyBytes       Bytes    `yaml:"body_bytes" doc:"Bytes of a request as sent."`
+	PlainBytes      Bytes    `yaml:"plain_bytes" doc:"Bytes of a request after decompression: what a bomb may cost."`
+	InFlightBytes   Bytes    `yaml:"in_flight_bytes" doc:"Bytes of all requests at one time; above it senders are told to try again."`
+	Labels          int      `yaml:"labels" doc:"Labels of a series."`
+	LabelNameBytes  Bytes    `yaml:"label_name_bytes" doc:"Length of a label name."`
+	LabelValueBytes Bytes    `yaml:"label_value_bytes" doc:"Length of a label value."`
+	Series          int      `yaml:"series" doc:"Series in a request."`
+	Points          int      `yaml:"points" doc:"Samples in a request."`
+	Spans           int      `yaml:"spans" doc:"Spans in a request."`
+	SpanAttrs       int      `yaml:"span_attrs" doc:"Attributes of a span that are looked at."`
+	SpanTextBytes   Bytes    `yaml:"span_text_bytes" doc:"Length to which a span's name and kept attributes are cut."`
+	Objects         int      `yaml:"objects" doc:"Messages nested in one OpenTelemetry request."`
+	Depth           int      `yaml:"depth" doc:"How deep values may be nested in one OpenTelemetry request."`
+	ChangeBytes     Bytes    `yaml:"change_bytes" doc:"Size of one change or event."`
+	KnownSeries     int      `yaml:"known_series" doc:"Series whose labels remote write remembers, some 400 bytes each."`
+	Ahead           Duration `yaml:"ahead" doc:"How far ahead of our clock a span or a change may be."`
+	SinkTimeout     Duration `yaml:"sink_timeout" doc:"How long a request waits to become durable before its sender is told to try again."`
+}
+
+func defaultLimits() Limits {
+	l := signal.DefaultLimits()
+	return Limits{
+		BodyBytes: Bytes(l.BodyBytes), PlainBytes: Bytes(l.PlainBytes), InFlightBytes: Bytes(l.InFlightBytes),
+		Labels: l.Labels, LabelNameBytes: Bytes(l.LabelNameBytes), LabelValueBytes: Bytes(l.LabelValueBytes),
+		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: Bytes(l.SpanTextBytes),
+		Objects: l.Objects, Depth: l.Depth, ChangeBytes: Bytes(l.ChangeBytes), KnownSeries: l.KnownSeries,
+		Ahead: Duration(l.Ahead), SinkTimeout: Duration(l.SinkTimeout),
+	}
+}
+
+// Signal returns the limits as the doors take them.
+func (l Limits) Signal() signal.Limits {
+	return signal.Limits{
+		BodyBytes: int(l.BodyBytes), PlainBytes: int(l.PlainBytes), InFlightBytes: int(l.InFlightBytes),
+		Labels: l.Labels, LabelNameBytes: int(l.LabelNameBytes), LabelValueBytes: int(l.LabelValueBytes),
+		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: int(l.SpanTextBytes),
+		Objects: l.Objects, Depth: l.Depth, ChangeBytes: int(l.ChangeBytes), KnownSeries: l.KnownSeries,
+		Ahead: time.Duration(l.Ahead), SinkTimeout: time.Duration(l.SinkTimeout),
+	}
 }
 
 // Watch configures detection and incidents.
@@ -102,23 +134,33 @@ type Actuator struct {
 // Default returns the settings of a Steersman that was given no file.
 func Default() Config {
 	return Config{
-		DataDir:  "data",
+		DataDir:  dataDir(),
 		Listen:   "127.0.0.1:8420",
 		OTLPGRPC: DefaultOTLPGRPC,
 		OTLPHTTP: DefaultOTLPHTTP,
 		Log:      Log{Level: "info", Format: "text"},
 		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
-		Limits: Limits{
-			Body: 16 << 20, Decompressed: 64 << 20, Series: 50_000, Points: 500_000, Spans: 50_000,
-			Labels: 64, LabelName: 1 << 10, LabelValue: 4 << 10, ActiveSeries: 1_000_000, ActiveSources: 1_000,
-		},
-		Watch: Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
+		Limits:   defaultLimits(),
+		Watch:    Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
 		Policy: Policy{
 			ActionsPerHour: 6, ActionsPerHourOverall: 30, ApprovalWithin: Duration(15 * time.Minute),
 			ActionTimeout: Duration(10 * time.Second), BadOutcomes: 2,
 		},
 	}
+}
+
+// dataDir is where a program keeps its state by the XDG base directory
+// specification, so that the command line finds a server's token from any
+// folder. Without a home it is ./data.
+func dataDir() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "steersman")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "steersman")
+	}
+	return "data"
 }
 
 // The OTLP ports that OpenTelemetry registers. On these, and only on these, a
@@ -202,16 +244,9 @@ func (c *Config) check(root *yaml.Node) error {
 		bad("intake.max_bytes", "%s is too little: at least 64MiB", c.Intake.MaxBytes)
 	}
 	positive("metrics.retention", int64(c.Metrics.Retention))
-	positive("limits.body", int64(c.Limits.Body))
-	positive("limits.decompressed", int64(c.Limits.Decompressed))
-	positive("limits.series", int64(c.Limits.Series))
-	positive("limits.points", int64(c.Limits.Points))
-	positive("limits.spans", int64(c.Limits.Spans))
-	positive("limits.labels", int64(c.Limits.Labels))
-	positive("limits.label_name", int64(c.Limits.LabelName))
-	positive("limits.label_value", int64(c.Limits.LabelValue))
-	positive("limits.active_series", int64(c.Limits.ActiveSeries))
-	positive("limits.active_sources", int64(c.Limits.ActiveSources))
+	for _, f := range fields(c.Limits) {
+		positive("limits."+f.name, f.value)
+	}
 	positive("watch.lateness", int64(c.Watch.Lateness))
 	positive("watch.snapshot", int64(c.Watch.Snapshot))
 	positive("policy.actions_per_hour", int64(c.Policy.ActionsPerHour))
@@ -244,6 +279,21 @@ func (c *Config) checkActuators(bad func(path, format string, args ...any)) {
 			bad(at, "names no services, so it could never be used: list them under services")
 		}
 	}
+}
+
+type field struct {
+	name  string
+	value int64
+}
+
+// fields lists the settings of a block whose values are all whole numbers.
+func fields(block any) []field {
+	v := reflect.ValueOf(block)
+	out := make([]field, 0, v.NumField())
+	for i := range v.NumField() {
+		out = append(out, field{v.Type().Field(i).Tag.Get("yaml"), v.Field(i).Int()})
+	}
+	return out
 }
 
 func oneOf(v string, allowed ...string) bool {

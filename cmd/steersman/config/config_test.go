@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 		{name: "unknown key in a list", yaml: "actuators:\n- name: a\n  kinds: x\n", err: `line 3: unknown key "actuators.0.kinds": did you mean "kind"?`},
 		{name: "value where a block belongs", yaml: "intake: 5\n", err: `line 1: intake: want a block of keys, found "5"`},
 		{name: "duration without unit", yaml: "\nwatch:\n  lateness: 5x\n", err: `line 3: "5x" is not a duration`},
-		{name: "size", yaml: "limits:\n  body: many\n", err: `line 2: "many" is not a size`},
+		{name: "size", yaml: "limits:\n  body_bytes: many\n", err: `line 2: "many" is not a size`},
 		{name: "address", yaml: "listen: 8420\n", err: `line 1: listen: "8420" is not host:port`},
 		{name: "level", yaml: "log: {level: loud}\n", err: `line 1: log.level: "loud" is none of debug, info, warn, error`},
 		{name: "zero limit", yaml: "limits:\n  spans: 0\n", err: `line 2: limits.spans: 0 must be more than 0`},

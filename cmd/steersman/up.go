@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/steersman-ops/steersman/cmd/steersman/cli"
+	"github.com/steersman-ops/steersman/cmd/steersman/config"
+	"github.com/steersman-ops/steersman/cmd/steersman/wire"
+	"github.com/steersman-ops/steersman/govern/watchdog"
+)
+
+// place is what flags may say instead of the configuration file.
+type place struct{ file, dataDir, listen, otlpGRPC, otlpHTTP string }
+
+func (p *place) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&p.file, "config", "", "configuration file (see `steersman config print`)")
+	f.StringVar(&p.dataDir, "data-dir", "", "data folder, instead of data_dir")
+	f.StringVar(&p.listen, "listen", "", "address of console and API, instead of listen")
+	f.StringVar(&p.otlpGRPC, "otlp-grpc", "", "address for OTLP over gRPC, instead of otlp_grpc")
+	f.StringVar(&p.otlpHTTP, "otlp-http", "", "address for OTLP over HTTP, instead of otlp_http")
+}
+
+// args repeats the flags for the worker.
+func (p *place) args() []string {
+	args := []string{"worker"}
+	for flag, v := range map[string]string{"--config": p.file, "--data-dir": p.dataDir, "--listen": p.listen, "--otlp-grpc": p.otlpGRPC, "--otlp-http": p.otlpHTTP} {
+		if v != "" {
+			args = append(args, flag, v)
+		}
+	}
+	return args
+}
+
+func (p *place) load() (config.Config, error) {
+	c, err := config.Load(p.file)
+	if err != nil {
+		return c, err
+	}
+	for to, v := range map[*string]string{&c.DataDir: p.dataDir, &c.Listen: p.listen, &c.OTLPGRPC: p.otlpGRPC, &c.OTLPHTTP: p.otlpHTTP} {
+		if v != "" {
+			*to = v
+		}
+	}
+	c.DataDir, err = filepath.Abs(c.DataDir)
+	return c, err
+}
+
+func logger(cmd *cobra.Command, c config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // checked when it was read
+	opt := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), opt))
+	}
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), opt))
+}
+
+func up() *cobra.Command {
+	var p place
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run Steersman",
+		Long: `Run Steersman. It needs no configuration: the console opens with the link that
+it prints, telemetry is taken on the usual ports, and nothing is ever done
+without a person.
+
+This process only watches over the worker, which does the work: when the worker
+dies, it is started again and goes on where it was.`,
+		Args: cobra.NoArgs,
+	}
+	p.flags(cmd)
+	tied := cmd.Flags().Bool("tied", false, "stop when standard input ends")
+	cobra.CheckErr(cmd.Flags().MarkHidden("tied"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := p.load()
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+			return fmt.Errorf("make the data folder: %w", err)
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find this program, to start the worker: %w", err)
+		}
+		dog, err := watchdog.NewSupervisor(watchdog.SupervisorOptions{
+			Path: self, Args: p.args(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Grace: 15 * time.Second,
+			StatusFile: filepath.Join(c.DataDir, "watchdog.json"), Logger: logger(cmd, c.Log),
+		})
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		if *tied {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(ctx)
+			defer cancel()
+			go func() {
+				_ = watchdog.Tie(ctx, os.Stdin)
+				cancel()
+			}()
+		}
+		code, err := dog.Run(ctx)
+		if err == nil && code != 0 {
+			err = cli.Exit(code)
+		}
+		return err
+	}
+	return cmd
+}
+
+func worker() *cobra.Command {
+	var p place
+	cmd := &cobra.Command{Use: "worker", Short: "Do the work, under the watch of up", Hidden: true, Args: cobra.NoArgs}
+	p.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := p.load()
+		if err != nil {
+			return err
+		}
+		opt := wire.Options{Version: buildVersion(), Out: cmd.OutOrStdout(), Logger: logger(cmd, c.Log), Greet: true}
+		if life, tied := watchdog.Parent(os.Getenv); tied {
+			opt.Stdin, opt.Greet = os.Stdin, life.Restarts == 0
+		}
+		return wire.Run(cmd.Context(), c, opt)
+	}
+	return cmd
+}

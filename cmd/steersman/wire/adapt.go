@@ -1,0 +1,220 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/steersman-ops/steersman/act"
+	"github.com/steersman-ops/steersman/act/process"
+	"github.com/steersman-ops/steersman/act/router"
+	"github.com/steersman-ops/steersman/console/api"
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/gate"
+	"github.com/steersman-ops/steersman/govern/policy"
+	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/store/ledger"
+	"github.com/steersman-ops/steersman/store/records"
+	"github.com/steersman-ops/steersman/store/series"
+	"github.com/steersman-ops/steersman/watch/remedy"
+)
+
+// outbox takes the watcher's papers: records keeps them, the gate takes the
+// proposals.
+type outbox struct {
+	*records.Store
+	gate *gate.Gate
+}
+
+func (o outbox) Propose(ctx context.Context, p fact.Proposal) error { return o.gate.Propose(ctx, p) }
+
+// derived stores the series that the watcher makes.
+type derived struct{ store *series.Store }
+
+func (d derived) Append(ctx context.Context, s []fact.Series) error {
+	_, err := d.store.Append(ctx, s)
+	return err
+}
+
+// journal is the gate's and governance's view of the records.
+type journal struct{ *records.Store }
+
+func (j journal) OpenDecisions(ctx context.Context) ([]fact.Decision, error) {
+	return j.Decisions(ctx, records.DecisionQuery{Open: true, Limit: math.MaxInt32})
+}
+
+func (j journal) RecentDecisions(ctx context.Context, since time.Time) ([]fact.Decision, error) {
+	recent, err := j.Decisions(ctx, records.DecisionQuery{Limit: math.MaxInt32})
+	if err != nil {
+		return nil, err
+	}
+	open, err := j.OpenDecisions(ctx)
+	return append(recent, open...), err
+}
+
+func (j journal) IncidentOpen(ctx context.Context, id string) (bool, error) {
+	i, err := j.Incident(ctx, id)
+	return i.State == fact.Open, err
+}
+
+// proof is the gate's view of the ledger.
+type proof struct{ ledger *ledger.Ledger }
+
+func (p proof) Append(ctx context.Context, key, kind string, at time.Time, body any) (int64, string, error) {
+	leaf, err := p.ledger.Append(ctx, key, kind, at, body)
+	return leaf.Index, leaf.Hash, err
+}
+
+// prober asks one number of the series store.
+type prober struct{ store *series.Store }
+
+func (p prober) Probe(ctx context.Context, query string, at time.Time) (float64, bool, error) {
+	vs, err := p.store.Instant(ctx, query, at)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case len(vs) > 1:
+		return 0, false, fmt.Errorf("check %s gives %d values instead of one", query, len(vs))
+	case len(vs) == 0 || math.IsNaN(vs[0].V):
+		return 0, false, nil
+	}
+	return vs[0].V, true, nil
+}
+
+// auditor is the API's view of the ledger.
+type auditor struct {
+	ledger *ledger.Ledger
+	dir    string
+}
+
+func (a auditor) Page(from int64, limit int) (api.Audit, error) {
+	leaves, err := a.ledger.Leaves(from, limit)
+	if leaves == nil {
+		leaves = []ledger.Leaf{}
+	}
+	return api.Audit{Size: a.ledger.Size(), Checkpoint: a.ledger.Checkpoint(), Leaves: leaves}, err
+}
+
+func (a auditor) Verify(context.Context) (api.Verification, error) {
+	r, err := ledger.Verify(a.dir, ledger.VerifyOptions{Known: a.ledger.Checkpoint(), VerifierKey: a.ledger.VerifierKey(), Settle: time.Second})
+	out := api.Verification{OK: r.OK() && err == nil, Size: r.Size, Checkpoint: r.Checkpoint, Problems: []string{}}
+	for _, p := range r.Problems {
+		out.Problems = append(out.Problems, fmt.Sprintf("%s: %s", p.File, p.What))
+	}
+	return out, err
+}
+
+func (w *worker) apiRooms() api.Rooms {
+	return api.Rooms{
+		Papers: w.records, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Warnings: func() []string { return w.warnings },
+		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger, w.path("ledger")}, Who: w.identity.Authenticate, Link: w.link,
+		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
+		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,
+	}
+}
+
+func (w *worker) link() (api.Link, error) {
+	return api.Link{URL: w.identity.LoginLink("http://" + w.cfg.Listen)}, nil
+}
+
+func (w *worker) learning() api.Learning {
+	l := api.Learning{}
+	for _, s := range w.sources.Sources() {
+		if l.Since.IsZero() || s.FirstSeen.Before(l.Since) {
+			l.Since = s.FirstSeen
+		}
+	}
+	return l
+}
+
+func (w *worker) sourceList() []api.Source {
+	out := []api.Source{}
+	for _, s := range w.sources.Sources() {
+		out = append(out, api.Source{
+			Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
+			Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
+		})
+	}
+	return out
+}
+
+// saveSources keeps the accounts of the sources across restarts.
+func (w *worker) saveSources(ctx context.Context) error {
+	t := time.NewTicker(10 * time.Second)
+	defer t.Stop()
+	for last := false; ; {
+		select {
+		case <-ctx.Done():
+			last = true
+		case <-t.C:
+		}
+		for _, s := range w.sources.Sources() {
+			if err := w.records.PutSource(context.WithoutCancel(ctx), records.Source{
+				Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
+				Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
+			}); err != nil {
+				w.log.Warn("the account of a source was not saved", "source", s.Name, "err", err)
+				break
+			}
+		}
+		if last {
+			return nil
+		}
+	}
+}
+
+func restored(known []records.Source) []signal.Source {
+	out := make([]signal.Source, 0, len(known))
+	for _, s := range known {
+		out = append(out, signal.Source{
+			Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
+			Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
+		})
+	}
+	return out
+}
+
+// policy turns the settings into the rules' numbers.
+func (w *worker) policy() policy.Config {
+	p := policy.Default()
+	p.PerService, p.Global, p.BreakerAfter = w.cfg.Policy.ActionsPerHour, w.cfg.Policy.ActionsPerHourOverall, w.cfg.Policy.BadOutcomes
+	return p
+}
+
+// actuators makes the configured actuators.
+func (w *worker) actuators() (map[string]act.Actuator, error) {
+	out := make(map[string]act.Actuator)
+	for _, a := range w.cfg.Actuators {
+		_, err := a.Token.Read()
+		if err != nil {
+			return nil, fmt.Errorf("actuator %s: %w", a.Name, err)
+		}
+		switch fact.ActionKind(a.Kind) {
+		case fact.SetWeights:
+			out[a.Name], err = router.New(router.Config{Name: a.Name, URL: a.URL})
+		case fact.Restart:
+			out[a.Name], err = process.New(process.Config{Name: a.Name, URL: a.URL})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("actuator %s: %w", a.Name, err)
+		}
+	}
+	return out, nil
+}
+
+func (w *worker) allowed() []policy.Actuator {
+	var out []policy.Actuator
+	for _, a := range w.cfg.Actuators {
+		out = append(out, policy.Actuator{Name: a.Name, Kind: fact.ActionKind(a.Kind), Services: a.Services})
+	}
+	return out
+}
+
+func (w *worker) remedies() []remedy.Actuator {
+	var out []remedy.Actuator
+	for _, a := range w.cfg.Actuators {
+		out = append(out, remedy.Actuator{Name: a.Name, Kind: fact.ActionKind(a.Kind), Services: a.Services, Stable: a.Stable})
+	}
+	return out
+}

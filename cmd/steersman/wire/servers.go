@@ -1,0 +1,192 @@
+package wire
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/steersman-ops/steersman/cmd/steersman/config"
+	"github.com/steersman-ops/steersman/console"
+	"github.com/steersman-ops/steersman/console/api"
+	"github.com/steersman-ops/steersman/console/web"
+	"github.com/steersman-ops/steersman/signal/hook"
+	"github.com/steersman-ops/steersman/signal/otlp"
+	"github.com/steersman-ops/steersman/signal/remotewrite"
+)
+
+// servers opens the ports and adds a server for each.
+func (w *worker) servers(g *run.Group) error {
+	ln, err := net.Listen("tcp", w.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the console: %w (is another Steersman running? set listen to another address)", err)
+	}
+	w.cfg.Listen = ln.Addr().String()
+	serve(g, ln, w.site(), true)
+
+	if ln, err := w.door(&w.cfg.OTLPHTTP, config.DefaultOTLPHTTP, "OTLP over HTTP"); err != nil {
+		return err
+	} else if ln != nil {
+		serve(g, ln, w.guarded(ln, otlp.NewHandler(w.doors)), false)
+	}
+	ln, err = w.door(&w.cfg.OTLPGRPC, config.DefaultOTLPGRPC, "OTLP over gRPC")
+	if err != nil || ln == nil {
+		return err
+	}
+	var opts []grpc.ServerOption
+	if !loopback(ln) {
+		token, err := os.ReadFile(w.identity.TokenPath())
+		if err != nil {
+			return fmt.Errorf("read the token that OTLP senders must have: %w", err)
+		}
+		opts = append(opts, grpc.ChainUnaryInterceptor(bearer(strings.TrimSpace(string(token)))))
+	}
+	srv := otlp.NewServer(w.doors, opts...)
+	g.Add(func() error { return srv.Serve(ln) }, func(error) { stopGRPC(srv) })
+	return nil
+}
+
+// door opens a port for telemetry. Only a taken port that nobody asked for is
+// a warning.
+func (w *worker) door(address *string, usual, what string) (net.Listener, error) {
+	if *address == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", *address)
+	if err == nil {
+		*address = ln.Addr().String()
+		return ln, nil
+	}
+	if *address != usual {
+		return nil, fmt.Errorf("listen for %s: %w", what, err)
+	}
+	warning := fmt.Sprintf("%s is off, because %s is taken: stop what uses it (a Collector?) or give another address", what, usual)
+	w.log.Warn(warning, "err", err)
+	w.warnings = append(w.warnings, warning)
+	*address = ""
+	return nil, nil
+}
+
+func loopback(ln net.Listener) bool {
+	a, ok := ln.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}
+
+// serve adds an HTTP server. A console's event streams last as long as it is
+// open, so only its reading of headers has a deadline.
+func serve(g *run.Group, ln net.Listener, h http.Handler, streams bool) {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	if !streams {
+		srv.ReadTimeout, srv.WriteTimeout = time.Minute, time.Minute
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	g.Add(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}, func(error) {
+		// Event streams end with their context; requests get a moment.
+		if streams {
+			cancel()
+		}
+		defer cancel()
+		ctx, stop := context.WithTimeout(context.Background(), 3*time.Second)
+		defer stop()
+		if srv.Shutdown(ctx) != nil {
+			_ = srv.Close()
+		}
+	})
+}
+
+// stopGRPC lets calls end, for a moment.
+func stopGRPC(srv *grpc.Server) {
+	t := time.AfterFunc(3*time.Second, srv.Stop)
+	srv.GracefulStop()
+	t.Stop()
+}
+
+// site is everything on the main port.
+func (w *worker) site() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(api.Prefix+"/", api.New(w.apiRooms()))
+	mux.HandleFunc("GET /login", w.identity.Login)
+	mux.HandleFunc("POST /logout", w.identity.Logout)
+	data := http.NewServeMux()
+	data.Handle("POST /api/v1/write", remotewrite.NewHandler(w.doors))
+	data.Handle("/api/v1/", w.series.Handler())
+	data.Handle("/hooks/", hook.NewHandler(w.doors))
+	data.Handle("GET /metrics", promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}))
+	open := w.open(data)
+	for _, p := range []string{"/api/v1/", "/hooks/", "/metrics"} {
+		mux.Handle(p, open)
+	}
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
+	mux.HandleFunc("GET /readyz", w.ready)
+	mux.Handle("/", console.Site(web.Files()))
+	return w.identity.Protect(mux)
+}
+
+// open leaves what Prometheus and Grafana use open on loopback, and asks for
+// the owner's token elsewhere.
+func (w *worker) open(next http.Handler) http.Handler {
+	if host, _, err := net.SplitHostPort(w.cfg.Listen); err == nil {
+		if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+			return next
+		}
+	}
+	return w.owned(next)
+}
+
+func (w *worker) guarded(ln net.Listener, next http.Handler) http.Handler {
+	if loopback(ln) {
+		return next
+	}
+	return w.owned(next)
+}
+
+func (w *worker) owned(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, err := w.identity.Authenticate(r); err != nil {
+			rw.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(rw, err.Error()+": away from loopback, send the owner's token as Authorization: Bearer …", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// bearer lets only calls with the token through.
+func bearer(token string) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		for _, v := range md.Get("authorization") {
+			if subtle.ConstantTimeCompare([]byte(v), []byte("Bearer "+token)) == 1 {
+				return next(ctx, req)
+			}
+		}
+		return nil, status.Error(codes.Unauthenticated, "away from loopback, send the owner's token as authorization: Bearer …")
+	}
+}
+
+// ready says whether what comes in is also being worked on.
+func (w *worker) ready(rw http.ResponseWriter, _ *http.Request) {
+	if err := errors.Join(w.keeper.Stalled(), w.ledger.Err()); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(rw, "ready")
+}

@@ -1,0 +1,315 @@
+// Package wire builds the rooms, hands each what it needs of the others, and
+// runs them until one stops or somebody asks.
+//
+// It answers one question: what is connected to what? The adapters in it are
+// as thin as a change of shape can be. It decides nothing.
+//
+// # Order
+//
+// Stores open first, the doors last, so that nothing is taken in that could
+// not be kept. On the way down the doors close first: what was acknowledged is
+// in the log, and whoever reads the log goes on from a checkpoint.
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/steersman-ops/steersman/act"
+	"github.com/steersman-ops/steersman/cmd/steersman/config"
+	"github.com/steersman-ops/steersman/console/api"
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/gate"
+	"github.com/steersman-ops/steersman/govern"
+	"github.com/steersman-ops/steersman/govern/desk"
+	"github.com/steersman-ops/steersman/govern/identity"
+	"github.com/steersman-ops/steersman/govern/watchdog"
+	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/store/intake"
+	"github.com/steersman-ops/steersman/store/ledger"
+	"github.com/steersman-ops/steersman/store/records"
+	"github.com/steersman-ops/steersman/store/series"
+	"github.com/steersman-ops/steersman/watch"
+)
+
+// Options are the surroundings of a worker.
+type Options struct {
+	Version string
+	Out     io.Writer // where a person looks: the greeting with the link
+	Greet   bool      // print the greeting
+	Stdin   io.Reader // tied to the parent: when it ends, so does the worker; nil: no tie
+	Logger  *slog.Logger
+}
+
+// A worker is everything that runs, built but not yet running.
+type worker struct {
+	cfg     config.Config
+	opt     Options
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	started time.Time
+
+	intake  *intake.Log
+	series  *series.Store
+	keeper  *series.Keeper
+	records *records.Store
+	ledger  *ledger.Ledger
+
+	stop     *watchdog.Switch
+	identity *identity.Identity
+	receipts *act.Receipts
+	gate     *gate.Gate
+	desk     *desk.Desk
+	watcher  *watch.Watcher
+	sources  *signal.Sources
+	doors    *signal.Doors
+	hints    *api.Hints
+
+	warnings []string // shown to people: what is off, and why
+	closers  []func() error
+}
+
+// Run builds a worker and runs it until ctx ends, which is no error.
+func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
+	w := &worker{cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(), started: time.Now().UTC(), hints: new(api.Hints)}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.build(); err != nil {
+		return err
+	}
+	var g run.Group
+	if err := w.servers(&g); err != nil {
+		return err
+	}
+	w.rooms(&g)
+	g.Add(run.ContextHandler(ctx))
+	if opt.Stdin != nil {
+		add(&g, func(ctx context.Context) error { return watchdog.Tie(ctx, opt.Stdin) })
+	}
+	if opt.Greet {
+		w.greet()
+	}
+	w.log.Info("ready", "took", time.Since(w.started).Round(time.Millisecond), "listen", cfg.Listen, "data", cfg.DataDir, "version", opt.Version)
+	err = g.Run()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// build opens the stores and makes the rooms, in the order of the house.
+func (w *worker) build() error {
+	if err := os.MkdirAll(w.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	w.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": w.opt.Version}}, func() float64 { return 1 }))
+	for _, step := range []func() error{w.openStores, w.openGovern, w.openGate, w.openWatch, w.openDoors} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) path(name string) string { return filepath.Join(w.cfg.DataDir, name) }
+
+// later remembers what to close; the last opened is closed first.
+func (w *worker) later(f func() error) { w.closers = append(w.closers, f) }
+
+func (w *worker) close() error {
+	var errs []error
+	for i := len(w.closers) - 1; i >= 0; i-- {
+		errs = append(errs, w.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// The readers of the intake log, as they name their checkpoints.
+var readers = []string{"series", "watch"}
+
+func (w *worker) openStores() (err error) {
+	if w.intake, err = intake.Open(w.path("intake"), intake.Options{
+		MaxBytes: int64(w.cfg.Intake.MaxBytes), MaxAge: time.Duration(w.cfg.Intake.MaxAge), Consumers: readers,
+		Registerer: w.metrics, Logger: w.log,
+	}); err != nil {
+		return err
+	}
+	w.later(w.intake.Close)
+	if w.series, err = series.Open(w.path("series"), series.Options{
+		Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
+		Version: w.opt.Version, Registerer: w.metrics, Logger: w.log,
+	}); err != nil {
+		return err
+	}
+	w.later(w.series.Close)
+	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	if w.records, err = records.Open(w.path("records.db"), records.Options{Registerer: w.metrics, Logger: w.log}); err != nil {
+		return err
+	}
+	w.later(w.records.Close)
+	if w.ledger, err = ledger.Open(w.path("ledger"), ledger.Options{Registerer: w.metrics, Logger: w.log}); err != nil {
+		return err
+	}
+	w.later(w.ledger.Close)
+	return nil
+}
+
+func (w *worker) openGovern() (err error) {
+	if w.stop, err = watchdog.OpenSwitch(w.cfg.DataDir, watchdog.SwitchOptions{Logger: w.log}); err != nil {
+		return err
+	}
+	w.identity, err = identity.Open(w.cfg.DataDir, identity.Options{Hosts: w.hosts(), Logger: w.log})
+	return err
+}
+
+// hosts are the names under which browsers may ask.
+func (w *worker) hosts() []string {
+	hosts := w.cfg.Hosts
+	if host, _, err := net.SplitHostPort(w.cfg.Listen); err == nil && host != "" {
+		hosts = append(hosts[:len(hosts):len(hosts)], host)
+	}
+	return hosts
+}
+
+func (w *worker) openGate() (err error) {
+	if w.receipts, err = act.OpenReceipts(w.path("receipts.jsonl")); err != nil {
+		return err
+	}
+	w.later(w.receipts.Close)
+	actuators, err := w.actuators()
+	if err != nil {
+		return err
+	}
+	doer, err := act.New(act.Options{Actuators: actuators, Switch: w.stop, Receipts: w.receipts, Timeout: time.Duration(w.cfg.Policy.ActionTimeout), Logger: w.log, Registerer: w.metrics})
+	if err != nil {
+		return err
+	}
+	journal := journal{w.records}
+	governor, err := govern.New(w.policy(), govern.Options{Switch: w.stop, Incidents: journal, History: journal, Actuators: w.allowed()})
+	if err != nil {
+		return err
+	}
+	if w.gate, err = gate.New(gate.Options{
+		Governor: governor, Act: doer, Journal: journal, Ledger: proof{w.ledger}, Prober: prober{w.series}, Events: w.intake,
+		Logger: w.log, Registerer: w.metrics, OnChange: func(d fact.Decision) {
+			w.hints.Tell(api.HintDecision, d.Proposal.ID)
+			w.hints.Tell(api.HintNow, "")
+		},
+	}); err != nil {
+		return err
+	}
+	w.desk, err = desk.New(desk.Options{Gate: w.gate, Switch: w.stop, Ledger: proof{w.ledger}, Events: w.intake, Logger: w.log})
+	return err
+}
+
+func (w *worker) openWatch() error {
+	w.watcher = watch.New(watch.Config{Actuators: w.remedies()}, w.intake, outbox{w.records, w.gate}, derived{w.series}, watch.Options{
+		Dir: w.path("watch"), OnChange: w.hint, Registerer: w.metrics, Logger: w.log,
+	})
+	return nil
+}
+
+// hint passes on what the watcher changed.
+func (w *worker) hint(kind, id string) {
+	switch kind {
+	case "map":
+		w.hints.Tell(api.HintMap, "")
+	case "incident":
+		w.hints.Tell(api.HintIncident, id)
+		w.hints.Tell(api.HintNow, "")
+	case "change":
+		w.hints.Tell(api.HintChange, id)
+	default:
+		w.hints.Tell(api.HintNow, "")
+	}
+}
+
+func (w *worker) openDoors() error {
+	w.sources = signal.NewSources(signal.SourcesOptions{Registerer: w.metrics})
+	known, err := w.records.Sources(context.Background())
+	if err != nil {
+		return err
+	}
+	w.sources.Restore(restored(known))
+	w.doors = &signal.Doors{Sink: w.intake, Limits: w.cfg.Limits.Signal(), Sources: w.sources, Clock: time.Now, Logger: w.log}
+	return nil
+}
+
+// rooms adds what runs beside the servers.
+func (w *worker) rooms(g *run.Group) {
+	add(g, w.stop.Run)
+	add(g, w.keeper.Run)
+	add(g, w.watcher.Run)
+	add(g, w.gate.Run)
+	add(g, w.desk.Run)
+	add(g, w.tick)
+	add(g, w.saveSources)
+	add(g, w.tellStop)
+}
+
+// add makes a function with a context a member of the group.
+func add(g *run.Group, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.Add(func() error { return f(ctx) }, func(error) { cancel() })
+}
+
+// tick writes the time into the intake log once a second, so that silence and
+// expiry are seen, at the same place, whenever the log is read.
+func (w *worker) tick(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			_, err := w.intake.Append(ctx, &fact.Batch{Source: fact.ClockSource, Received: now.UnixMilli()})
+			if err != nil && ctx.Err() == nil {
+				w.log.Warn("the clock could not be written to the intake log; detection waits", "err", err)
+			}
+		}
+	}
+}
+
+// tellStop passes turns of the kill switch on to the consoles.
+func (w *worker) tellStop(ctx context.Context) error {
+	changed, stop := w.stop.Changed()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+			w.hints.Tell(api.HintStop, "")
+			w.hints.Tell(api.HintNow, "")
+		}
+	}
+}
+
+// greet tells a person where to look.
+func (w *worker) greet() {
+	base := "http://" + w.cfg.Listen
+	fmt.Fprintf(w.opt.Out, "\n  Steersman %s\n\n  Console   %s\n            (this link signs you in, once; `steersman login` makes another)\n  Send to   OTLP %s (gRPC), %s (HTTP) · Prometheus remote write %s/api/v1/write\n  Data      %s\n\n",
+		w.opt.Version, w.identity.LoginLink(base), orOff(w.cfg.OTLPGRPC), orOff(w.cfg.OTLPHTTP), base, w.cfg.DataDir)
+	for _, warning := range w.warnings {
+		fmt.Fprintf(w.opt.Out, "  Warning   %s\n", warning)
+	}
+}
+
+func orOff(address string) string {
+	if address == "" {
+		return "off"
+	}
+	return address
+}
