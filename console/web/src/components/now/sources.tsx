@@ -1,0 +1,56 @@
+import type { Now, Source } from '../../api/types';
+import { count, percent } from '../../lib/format';
+import { sourceTrouble } from '../../lib/sentences';
+import { useNowTick } from '../../lib/settings';
+import { ms } from '../../lib/time';
+import { Ago } from '../moment';
+import { Rows, Section } from '../section';
+import classes from './now.module.css';
+
+const quiet = 60_000; // ms without a word after which a source is called silent
+
+/** Who sends data, when it last did, and what was refused. */
+export function Sources({ sources }: { sources: Source[] }) {
+  const now = useNowTick(5_000);
+  return (
+    <Section title="Sources" count={sources.length}>
+      {sources.length === 0 ? (
+        <p className={classes.quiet}>Nobody sends data.</p>
+      ) : (
+        <Rows>
+          {sources.map((s) => (
+            <li key={`${s.kind} ${s.name}`} className={classes.source}>
+              <div>
+                <span className="wrap">{s.name}</span>
+                <span className="muted small num">{count(s.accepted)} taken</span>
+              </div>
+              <div className="muted small">
+                <span>{now - ms(s.lastSeen) > quiet ? 'silent, last seen' : 'last seen'}</span>
+                <Ago at={s.lastSeen} />
+              </div>
+              {s.refused > 0 && <p className="small wrap">{sourceTrouble(s)}</p>}
+            </li>
+          ))}
+        </Rows>
+      )}
+    </Section>
+  );
+}
+
+/** How much of what comes in is already known well enough to be judged. */
+export function Learning({ learning }: { learning: Now['learning'] }) {
+  if (!learning || learning.ready >= 0.995) return null;
+  return (
+    <Section title="Learning what is normal">
+      <div className={classes.learning}>
+        <span className={classes.bar} aria-hidden="true">
+          <span style={{ width: `${Math.min(100, learning.ready * 100)}%` }} />
+        </span>
+        <p className="small muted">
+          {percent(learning.ready)} of the signals have a known normal range. Until theirs is known, Steersman says
+          nothing about the others. Since <Ago at={learning.since} />.
+        </p>
+      </div>
+    </Section>
+  );
+}
