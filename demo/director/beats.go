@@ -295,7 +295,7 @@ func (s *stage) singleFault(ctx context.Context, in Injection) (string, error) {
 	}
 	took := time.Since(start)
 	s.say("%s: %s", found.Title, found.Causes[0].Text)
-	if err := pause(ctx, 2*noticed-took); err != nil { // long enough for a second incident, if there is to be one
+	if err := pause(ctx, s.patient(2*noticed)-took); err != nil { // long enough for a second incident, if there is to be one
 		return "", err
 	}
 	s.mend(ctx)
@@ -405,7 +405,12 @@ func (s *stage) killSwitch(ctx context.Context) (string, error) {
 	if _, err := s.steersman.stop(ctx, "the demo tries the kill switch"); err != nil {
 		return "", err
 	}
-	defer s.goOn(ctx)
+	stopped := true
+	defer func() {
+		if stopped {
+			s.goOn(ctx)
+		}
+	}()
 	_, err := s.steersman.approve(ctx, id, "tried with the kill switch engaged")
 	took := time.Since(start)
 	if status(err) != http.StatusLocked {
@@ -421,7 +426,7 @@ func (s *stage) killSwitch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if state.Engaged {
+	if stopped = state.Engaged; stopped {
 		return "", errors.New("still engaged after resume")
 	}
 	return fmt.Sprintf("refused in %.2fs, released again", took.Seconds()), nil
