@@ -15,10 +15,11 @@
 //
 // A warrant that was used gives the receipt that it gave then. One that was
 // begun and has no receipt, because the program died in between, is settled by
-// the nature of the action: [Idempotent], it is done again under the same id,
-// which the other side knows; [Probeable], the world is looked at first;
-// [AtMostOnce], a person must look. The same happens when the answer of the
-// other side was lost.
+// the nature of the action: [Idempotent] and [Probeable], the world is looked
+// at, so that what others did since is not overwritten, and if it was not done
+// it is done under the same id, which the other side takes once;
+// [AtMostOnce], a person must look. When the answer of the other side was
+// lost, the world is looked at too.
 //
 // # Limits
 //
@@ -49,8 +50,8 @@ type Nature string
 
 // The natures.
 const (
-	Idempotent Nature = "idempotent"   // do it again under the same id
-	Probeable  Nature = "probeable"    // look first
+	Idempotent Nature = "idempotent"   // doing it twice is doing it once
+	Probeable  Nature = "probeable"    // a look tells whether it was done
 	AtMostOnce Nature = "at-most-once" // ask a person
 )
 
@@ -75,7 +76,7 @@ type Actuator interface {
 	// nothing.
 	DryRun(ctx context.Context, a fact.Action) (fact.Receipt, error)
 	// Undo returns the action that leads back from what a will do to the state
-	// found now, or an error wrapping ErrNoWayBack.
+	// found now, or an error wrapping [ErrNoWayBack].
 	Undo(ctx context.Context, a fact.Action) (fact.Action, error)
 	// Do acts. An error wrapping [ErrUnclear] says that it may or may not have
 	// happened; any other, that it did not.
@@ -273,10 +274,15 @@ func (a *Act) stopped() error {
 // run acts and settles what is unclear.
 func (a *Act) run(ctx context.Context, x Actuator, w govern.Warrant, r fact.Receipt) (fact.Receipt, error) {
 	actCtx, release := a.opt.Switch.Context(ctx)
+	defer release()
 	actCtx, cancel := context.WithTimeout(actCtx, a.opt.Timeout)
+	defer cancel()
+	if err := context.Cause(actCtx); errors.Is(err, govern.ErrStopped) {
+		return a.finish(r, nil, "not done: "+err.Error(), err.Error())
+	} else if err != nil {
+		return fact.Receipt{}, fmt.Errorf("%s: %w", r.Action, err)
+	}
 	after, err := x.Do(actCtx, w)
-	cancel()
-	release()
 	a.opt.Failpoint("act.acted")
 	switch {
 	case err == nil:
@@ -297,7 +303,7 @@ func (a *Act) settle(ctx context.Context, x Actuator, w govern.Warrant, r fact.R
 	switch {
 	case found == Done:
 		return a.finish(r, after, "begun before a restart and found done", "")
-	case found == NotDone || x.Nature() == Idempotent:
+	case found == NotDone:
 		if err := errors.Join(w.Valid(a.opt.Now()), a.stopped()); err != nil {
 			return fact.Receipt{}, fmt.Errorf("finish %s: %w", w.Action(), err)
 		}

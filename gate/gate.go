@@ -265,6 +265,9 @@ func (g *Gate) Revert(ctx context.Context, id, by, why string) (fact.Decision, e
 				return err
 			}
 		}
+		if d.Outcome == nil {
+			d.Outcome = &fact.Outcome{At: g.now(), Text: "taken back by " + by + " before it was clear whether it helped"}
+		}
 		return g.step(ctx, d, fact.Reverting, by, why)
 	})
 }

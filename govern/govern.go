@@ -57,7 +57,8 @@ type Incidents interface {
 // History knows what was done before.
 type History interface {
 	// RecentDecisions returns every decision that changed at or after since,
-	// and every decision that is not at its end, in any order.
+	// and every decision that is not at its end, in any order. The same one
+	// twice is no harm.
 	RecentDecisions(ctx context.Context, since time.Time) ([]fact.Decision, error)
 }
 
@@ -243,9 +244,26 @@ func (g *Governor) facts(ctx context.Context, d fact.Decision) policy.Input {
 		in.Actuator = &a
 	}
 	in.IncidentOpen, in.IncidentErr = g.IncidentOpen(ctx, d.Proposal)
-	in.Recent, in.RecentErr = g.opt.History.RecentDecisions(ctx, now.Add(-max(time.Hour, g.cfg.BreakerFor)))
+	recent, err := g.opt.History.RecentDecisions(ctx, now.Add(-max(time.Hour, g.cfg.BreakerFor)))
+	in.Recent, in.RecentErr = once(recent), err
 	g.mu.Lock()
 	in.Resets = maps.Clone(g.resets)
 	g.mu.Unlock()
 	return in
+}
+
+// once leaves each decision in the list once, as it stands at its last place.
+func once(all []fact.Decision) []fact.Decision {
+	at := make(map[string]int, len(all))
+	var out []fact.Decision
+	for _, d := range all {
+		i, ok := at[d.Proposal.ID]
+		if !ok {
+			at[d.Proposal.ID] = len(out)
+			out = append(out, d)
+			continue
+		}
+		out[i] = d
+	}
+	return out
 }
