@@ -94,16 +94,14 @@ func (l *Log) open(size int64) (seg segment, next uint64, err error) {
 	if l.active != nil && !full && !old && !jump {
 		return last, next, nil
 	}
+	// Once a new file may exist, nothing may follow in the old one: its numbers
+	// end where those of the new one begin.
+	l.closeActive(last)
 	l.number++
 	seg = segment{number: l.number, base: next, salt: newSalt(), created: l.now, size: segmentHeader}
 	f, err := l.create(seg)
 	if err != nil {
 		return segment{}, 0, err
-	}
-	if l.active != nil {
-		if err := l.active.Close(); err != nil {
-			l.logger.Warn("intake: close a full segment", "segment", last.name(), "err", err)
-		}
 	}
 	l.active = f
 	l.mu.Lock()
@@ -175,6 +173,13 @@ func (l *Log) cut(seg segment, distrust bool) {
 		return
 	}
 	l.logger.Warn("intake: segment closed after a failed write", "segment", seg.name(), "bytes", seg.size, "err", err)
+	l.closeActive(seg)
+}
+
+func (l *Log) closeActive(seg segment) {
+	if l.active == nil {
+		return
+	}
 	if err := l.active.Close(); err != nil {
 		l.logger.Warn("intake: close a segment", "segment", seg.name(), "err", err)
 	}

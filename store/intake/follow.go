@@ -22,10 +22,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, fn func(seq uint64, b *f
 	t := &tail{log: l, next: after + 1, fn: fn}
 	defer func() { err = errors.Join(err, t.close()) }()
 	l.mu.Lock()
-	if after > l.head {
-		l.floor = max(l.floor, after)
-		l.logger.Warn("intake: a reader has seen more than the log holds", "reader", after, "head", l.head)
-	}
+	l.seen(after)
 	l.mu.Unlock()
 	for {
 		if err := ctx.Err(); err != nil {

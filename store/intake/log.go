@@ -195,10 +195,22 @@ func (l *Log) Head() uint64 {
 
 // Keep tells the log that consumer has done with everything up to seq, and
 // needs the rest. A log that knows of no consumer deletes by size and age alone.
+//
+// If seq lies beyond the head, the log has lost records that the consumer has
+// seen; their numbers will not be given out again.
 func (l *Log) Keep(consumer string, seq uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keep[consumer] = seq
+	l.seen(seq)
+}
+
+// seen takes note that a reader has seen everything up to seq.
+func (l *Log) seen(seq uint64) {
+	if seq > l.head && seq > l.floor {
+		l.floor = seq
+		l.logger.Warn("intake: a reader has seen more than the log holds", "reader", seq, "head", l.head)
+	}
 }
 
 // state returns what the metrics show.

@@ -15,6 +15,7 @@ const scanChunk = 256 << 10
 type scanner struct {
 	f    io.ReaderAt
 	salt uint32
+	base uint64
 	off  int64  // the next byte to look at
 	end  int64  // where what is to be read ends
 	last uint64 // the newest sequence number seen; base - 1 at the start
@@ -24,7 +25,7 @@ type scanner struct {
 }
 
 func newScanner(f io.ReaderAt, s segment) *scanner {
-	return &scanner{f: f, salt: s.salt, off: segmentHeader, end: s.size, last: s.base - 1}
+	return &scanner{f: f, salt: s.salt, base: s.base, off: segmentHeader, end: s.size, last: s.base - 1}
 }
 
 // found is a record, or a stretch that holds none.
@@ -49,8 +50,13 @@ func (s *scanner) next() (found, error) {
 	}
 	h, ok := parseHead(head, s.salt)
 	whole := int64(recordHeader) + int64(h.length)
-	if !ok || h.seq != s.last+1 || s.off+whole > s.end {
+	if !ok || !s.plausible(h) || s.off+whole > s.end {
 		return s.resync()
+	}
+	if h.seq > s.last+1 { // nothing is damaged, but some are not there
+		out := found{off: s.off, damaged: true, lost: h.seq - s.last - 1}
+		s.last = h.seq - 1
+		return out, nil
 	}
 	b, err := s.peek(s.off, whole)
 	if err != nil {
@@ -65,6 +71,12 @@ func (s *scanner) next() (found, error) {
 	s.off += whole
 	s.last = h.seq
 	return out, nil
+}
+
+// plausible reports whether h can come next: its number is new, and not higher
+// than it would be if the segment were full of empty records.
+func (s *scanner) plausible(h recordHead) bool {
+	return h.seq > s.last && h.seq <= s.base+uint64(s.end)/recordHeader
 }
 
 // resync looks for the next record header and returns the stretch before it as
@@ -90,9 +102,7 @@ func (s *scanner) resync() (found, error) {
 		if err != nil {
 			return found{}, err
 		}
-		// A record takes some bytes, so the number cannot have gone on farther.
-		most := s.last + 1 + uint64(at-s.off)/recordHeader
-		if h, ok := parseHead(head, s.salt); ok && h.seq > s.last && h.seq <= most {
+		if h, ok := parseHead(head, s.salt); ok && s.plausible(h) {
 			bad.length, bad.lost = at-s.off, h.seq-s.last-1
 			s.off, s.last = at, h.seq-1
 			return bad, nil

@@ -10,9 +10,9 @@
 // write changes the first and marks the 512-byte sectors it touched; Sync copies
 // the marked sectors to the platter. [Disk.Crash] ends the life of the disk and
 // returns the next one: of each marked sector it keeps, by the seed, the old
-// content, any content it has had since, or rarely garbage, each sector for
-// itself, so that writes come out lost, torn and out of order. The size is one
-// of those the file has had since its last Sync. Names that were created,
+// content or any that it has had since, each sector for itself, so that writes
+// come out lost, torn and out of order; a sector that was never synced may hold
+// garbage. The size is one of those the file has had since its last Sync. Names that were created,
 // renamed or removed since the last SyncDir survive each for itself.
 //
 // A Sync that fails does what Linux does: an arbitrary part reached the platter,
@@ -21,8 +21,9 @@
 //
 // # Limits
 //
-// Sectors are never torn inside, and what was synced is never damaged: [Disk.Flip]
-// is for that. It does not order a rename after the content of the file, as some
+// Sectors are never torn inside, so the synced bytes of a sector survive the
+// writing of more bytes into it. What was synced is never damaged: [Disk.Flip] is
+// for that. It does not order a rename after the content of the file, as some
 // file systems do.
 package faultfs
 
@@ -56,6 +57,7 @@ type Faults struct {
 	Name     float64       // creating, renaming, removing or SyncDir fails with EIO
 	Capacity int64         // bytes that fit; 0 means any number. Beyond it ENOSPC
 	Slow     time.Duration // a Sync takes up to this long
+	Fuse     int           // the power goes at this many calls that change something; 0 means never
 }
 
 // Disk is one directory. It implements [disk.FS].
@@ -148,7 +150,8 @@ func (m move) apply(names map[string]*inode) {
 // settle decides what of the unsynced content reached the platter, and forgets
 // that the rest did not.
 func (n *inode) settle(r *rand.Rand) {
-	size := int64(len(n.platter))
+	synced := int64(len(n.platter))
+	size := synced
 	if i := r.IntN(len(n.sizes) + 1); i < len(n.sizes) {
 		size = n.sizes[i]
 	}
@@ -159,7 +162,7 @@ func (n *inode) settle(r *rand.Rand) {
 		switch {
 		case mode == 0 || mode == 2 && r.IntN(2) == 0:
 			continue
-		case mode == 2 && r.IntN(64) == 0:
+		case mode == 2 && at*sector >= synced && r.IntN(16) == 0:
 			data = make([]byte, sector)
 			for i := range data {
 				data[i] = byte(r.Uint32())
@@ -210,10 +213,24 @@ func resize(b []byte, size int64) []byte {
 	return append(b, make([]byte, size-int64(len(b)))...)
 }
 
-// ready returns why a call on names fails, if it does.
-func (d *Disk) ready(chance float64) error {
+// ready returns why a call that changes nothing fails, if it does.
+func (d *Disk) ready() error {
 	if d.crashed {
 		return ErrCrashed
+	}
+	return nil
+}
+
+// strike returns why a call that changes something fails, if it does.
+func (d *Disk) strike(chance float64) error {
+	if d.faults.Fuse == 1 {
+		d.crashed = true
+	}
+	if d.faults.Fuse > 0 {
+		d.faults.Fuse--
+	}
+	if err := d.ready(); err != nil {
+		return err
 	}
 	if chance > 0 && d.rng.Float64() < chance {
 		return syscall.EIO
@@ -225,7 +242,7 @@ func (d *Disk) ready(chance float64) error {
 func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(0); err != nil {
+	if err := d.ready(); err != nil {
 		return nil, err
 	}
 	n := d.names[name]
@@ -235,7 +252,7 @@ func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error)
 	case n != nil && flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrExist}
 	case n == nil:
-		if err := d.ready(d.faults.Name); err != nil {
+		if err := d.strike(d.faults.Name); err != nil {
 			return nil, err
 		}
 		n = &inode{}
@@ -252,7 +269,7 @@ func (d *Disk) OpenFile(name string, flag int, _ fs.FileMode) (disk.File, error)
 func (d *Disk) List() ([]disk.Info, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(0); err != nil {
+	if err := d.ready(); err != nil {
 		return nil, err
 	}
 	var out []disk.Info
@@ -266,7 +283,7 @@ func (d *Disk) List() ([]disk.Info, error) {
 func (d *Disk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(d.faults.Name); err != nil {
+	if err := d.strike(d.faults.Name); err != nil {
 		return err
 	}
 	n := d.names[from]
@@ -282,7 +299,7 @@ func (d *Disk) Rename(from, to string) error {
 func (d *Disk) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(d.faults.Name); err != nil {
+	if err := d.strike(d.faults.Name); err != nil {
 		return err
 	}
 	if d.names[name] == nil {
@@ -297,7 +314,7 @@ func (d *Disk) Remove(name string) error {
 func (d *Disk) SyncDir() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(d.faults.Name); err != nil {
+	if err := d.strike(d.faults.Name); err != nil {
 		return err
 	}
 	for _, m := range d.moves {
@@ -329,7 +346,7 @@ type file struct {
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	if err := f.disk.ready(0); err != nil {
+	if err := f.disk.ready(); err != nil {
 		return 0, err
 	}
 	if off < 0 {
@@ -349,12 +366,12 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	d := f.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(0); err != nil {
+	n, err := len(p), d.strike(d.faults.Write)
+	if d.crashed {
 		return 0, err
 	}
-	n, err := len(p), error(nil)
-	if d.ready(d.faults.Write) != nil {
-		n, err = d.rng.IntN(len(p)+1), syscall.EIO
+	if err != nil {
+		n = d.rng.IntN(len(p) + 1)
 	}
 	grow := max(0, off+int64(n)-int64(len(f.node.seen)))
 	if c := d.faults.Capacity; c > 0 && grow > 0 && d.used()+grow > c {
@@ -373,7 +390,7 @@ func (f *file) Truncate(size int64) error {
 	d := f.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.ready(d.faults.Truncate); err != nil {
+	if err := d.strike(d.faults.Truncate); err != nil {
 		return err
 	}
 	old := int64(len(f.node.seen))
@@ -385,7 +402,7 @@ func (f *file) Truncate(size int64) error {
 func (f *file) Size() (int64, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return int64(len(f.node.seen)), f.disk.ready(0)
+	return int64(len(f.node.seen)), f.disk.ready()
 }
 
 func (f *file) Sync() error {
@@ -402,8 +419,10 @@ func (f *file) Sync() error {
 		return ErrCrashed
 	}
 	n := f.node
-	if err := d.ready(d.faults.Sync); err != nil {
-		n.settle(d.rng)
+	if err := d.strike(d.faults.Sync); err != nil {
+		if !d.crashed {
+			n.settle(d.rng)
+		}
 		return err
 	}
 	n.platter = resize(n.platter, int64(len(n.seen)))
