@@ -1,0 +1,227 @@
+package metrics
+
+import (
+	"math"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/learn/level"
+)
+
+const (
+	slowScore  = 5     // deviations
+	slowRatio  = 1.5   // the least rise
+	slowBy     = 0.010 // and the least in seconds
+	slowFor    = 2     // seconds in a row whose windows must say so
+	busyFor    = 10    // for how many on a busy machine
+	busyRatio  = 3     // and by how much above what all have in common
+	entryFor   = 20    // how long a busy machine is forgiven at the entry
+	slowSpread = 0.08  // the least spread, in logarithms: 8 %
+
+	meanSeconds = 5  // a mean is taken over at least so many seconds
+	meanCount   = 10 // and so many requests,
+	meanLongest = 60 // or over so many seconds at most
+	leastMean   = 3  // with so many requests
+	// waitingMeans are the means that are too fresh to learn.
+	waitingMeans = lag / meanSeconds
+)
+
+// slowLevel says how means of durations are learned: some ten minutes of them.
+func slowLevel() *level.Config {
+	return &level.Config{Window: 120, Ready: 6, Floor: slowSpread}
+}
+
+// newLevel makes a detector from one of the configurations of this package,
+// which its tests show to be sound.
+func newLevel(cfg *level.Config) *level.Detector {
+	d, err := level.New(cfg)
+	if err != nil {
+		return &level.Detector{}
+	}
+	return d
+}
+
+// A slowSignal is the mean duration of a flow's requests, or of the part of it
+// that the service itself took.
+type slowSignal struct {
+	level   *level.Detector // of the logarithm of the mean in seconds
+	own     bool            // without calls to others
+	gather  gather
+	waiting []float32
+	run     int // seconds in a row that were abnormal
+	plain   int // the same, a busy machine not being forgiven
+	ep      *episode
+}
+
+// A gather is a mean that is not complete yet.
+type gather struct {
+	From int64 // its first second
+	N    uint32
+	Sum  uint64
+}
+
+func newSlowSignal(t int64, own bool) slowSignal {
+	return slowSignal{level: newLevel(slowLevel()), own: own, gather: gather{From: t}}
+}
+
+// mean returns the mean in seconds of what was counted.
+func (s *slowSignal) mean(c count) float64 {
+	if s.own {
+		c.Sum -= c.Child
+	}
+	return max(float64(c.Sum)/float64(max(c.N, 1))/1e9, 1e-6)
+}
+
+// normal returns the middle and the spread of the logarithm of the mean. The
+// spread is at least what the upper tenth shows: durations have long tails.
+func (s *slowSignal) normal() (middle, spread float64) {
+	middle, spread = s.level.Level()
+	return middle, max(spread, (s.level.Quantile(0.9)-middle)/1.2816)
+}
+
+// learn gathers a second, and learns the means that have waited long enough.
+func (s *slowSignal) learn(t int64, c count, frozen bool) {
+	g := &s.gather
+	if frozen {
+		*g, s.waiting = gather{From: t + 1}, s.waiting[:0]
+		return
+	}
+	g.N += c.N
+	g.Sum += c.Sum
+	if s.own {
+		g.Sum -= c.Child
+	}
+	seconds := t - g.From + 1
+	switch {
+	case seconds >= meanSeconds && g.N >= meanCount, seconds >= meanLongest && g.N >= leastMean:
+		x := math.Log(max(float64(g.Sum)/float64(g.N)/1e9, 1e-6))
+		s.waiting = append(s.waiting, float32(x))
+		*g = gather{From: t + 1}
+	case seconds >= meanLongest:
+		*g = gather{From: t + 1}
+	}
+	if len(s.waiting) > waitingMeans {
+		_ = s.level.Learn(float64(s.waiting[0])) // finite: a logarithm of a bounded number
+		s.waiting = append(s.waiting[:0], s.waiting[1:]...)
+	}
+}
+
+// A view is how slow a flow is at the moment, over the window that says so
+// most quickly.
+type view struct {
+	base, spread float64 // the normal mean in seconds, and its spread in logarithms
+	now          float64 // mean in seconds
+	score        float64
+}
+
+func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
+	if !s.level.Ready() || t-f.born < grace {
+		return
+	}
+	middle, spread := s.normal()
+	v := view{base: math.Exp(middle), spread: spread}
+	if s.ep.lasts() {
+		m.followSlow(f, s, &v, t)
+		return
+	}
+	busy := m.flows.busy
+	need, ratio := slowFor, 1.0
+	if busy.Busy {
+		need, ratio = busyFor, math.Exp(busy.Slower)*busyRatio/slowRatio
+	}
+	s.run = next(s.run, s.isSlow(f, t, &v, ratio))
+	s.plain = next(s.plain, busy.Busy && f.entry && f.key.What == service && s.isSlow(f, t, &v, 1))
+	if s.run < need && s.plain < entryFor {
+		return
+	}
+	s.begin(m, f, &v, t)
+}
+
+// next counts a run.
+func next(run int, more bool) int {
+	if more {
+		return run + 1
+	}
+	return 0
+}
+
+func (s *slowSignal) begin(m *Metrics, f *flow, v *view, t int64) {
+	name := duration
+	if s.own {
+		name = selfTime
+	}
+	onset := s.onset(f, t, v.base)
+	s.run, s.plain = 0, 0
+	s.ep = m.begin(fact.Finding{
+		Signal: f.signal(name), Direction: fact.Up, Score: v.score, Before: v.base,
+		Low: v.base * math.Exp(-3*v.spread), High: v.base * math.Exp(3*v.spread), Now: v.now, Detector: "level@1",
+	}, onset*1000)
+}
+
+// isSlow reports whether some window is slow, and by most of its single
+// seconds too. factor raises the ratio that is asked for.
+func (s *slowSignal) isSlow(f *flow, t int64, v *view, factor float64) bool {
+	var c count
+	busy, slow, length := 0, 0, 0
+	for _, w := range []int{5, 10, 30, 60} {
+		for ; length < w; length++ {
+			one := f.at(t - int64(length))
+			c.add(one)
+			if one.N > 0 {
+				busy++
+				if s.secondIsSlow(one, v.base*factor) {
+					slow++
+				}
+			}
+		}
+		if c.N < meanCount || slow < 4 || float64(slow) < 0.6*float64(busy) || t-f.last > 3 {
+			continue
+		}
+		mean := s.mean(c)
+		score := math.Log(mean/v.base/factor) / v.spread
+		if score >= slowScore && mean >= v.base*factor*slowRatio && mean-v.base*factor >= slowBy {
+			v.now, v.score = mean, min(math.Log(mean/v.base)/v.spread, maxScore)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *slowSignal) secondIsSlow(c count, base float64) bool {
+	mean := s.mean(c)
+	return mean > base*(1+(slowRatio-1)*0.8) && mean-base >= slowBy*0.8
+}
+
+// onset returns the second from which most seconds are slow.
+func (s *slowSignal) onset(f *flow, t int64, base float64) int64 {
+	at, sum, best := t, 0.0, 0.0
+	for sec := t; sec > t-history && sec >= f.born; sec-- {
+		c := f.at(sec)
+		switch {
+		case c.N == 0:
+		case s.secondIsSlow(c, base):
+			if sum++; sum > best {
+				best, at = sum, sec
+			}
+		default:
+			sum -= 1.5
+		}
+	}
+	return at
+}
+
+func (m *Metrics) followSlow(f *flow, s *slowSignal, v *view, t int64) {
+	if s.ep.age(t*1000) > m.cfg.Adapt.Milliseconds() {
+		s.level.Reset()
+		s.ep.end(t*1000 + 1000)
+		return
+	}
+	if c := f.over(t, 5); c.N >= meanCount {
+		mean := s.mean(c)
+		s.ep.push(mean, min(max(math.Log(mean/v.base)/v.spread, 0), maxScore))
+	}
+	quiet := f.quietSpan(t)
+	mean := s.mean(f.over(t, quiet))
+	if f.over(t, quiet).N == 0 || mean < v.base*(1+(slowRatio-1)/2) || mean-v.base < slowBy/2 {
+		s.ep.end((t - int64(quiet) + 1) * 1000)
+	}
+}
