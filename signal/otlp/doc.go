@@ -1,2 +1,38 @@
-// Package otlp is the door for OpenTelemetry's protocol.
+// Package otlp is the door for OpenTelemetry's protocol: metrics and traces
+// over gRPC and over HTTP, as protobuf and as JSON, plain and with gzip.
+//
+// It answers one question: which series and which spans are in this request?
+//
+// # Method
+//
+// All ways in lead to one: the bytes are first walked without decoding, so that
+// the number of objects and their depth are known to be bounded (a few bytes
+// can make a large object, and decoders recurse); then they are decoded,
+// translated, and handed on as one batch. What cannot be taken of a request is
+// refused by span or by data point, and the answer says how many and why
+// (partial success), as the protocol has it.
+//
+// Metrics become Prometheus' series as Prometheus' own OTLP receiver makes
+// them, with its defaults: names and units through otlptranslator, labels
+// escaped, job from service.namespace and service.name, instance from
+// service.instance.id, the scope left out, target_info with the other resource
+// attributes. In addition the attributes that tell of which entity a series is
+// are labels of each: service_name, service_namespace, service_version,
+// k8s_namespace_name, k8s_pod_name, and, where nothing else tells two
+// processes or machines apart, host_name (see signal/entity). A histogram is
+// its _bucket, _sum and _count; a summary its quantiles, _sum and _count. A
+// point without a recorded value becomes Prometheus' stale marker.
+//
+// A span has failed when whoever did it is to blame, and not when it was asked
+// something wrong: see the function failed. Of its attributes only a short list is kept
+// (see keptName); old names of the same thing become the new.
+//
+// # Limits
+//
+// Delta temporality and exponential histograms are refused by point: both need
+// state that the door does not have. Exemplars, span events and links are left
+// out. Logs are refused with a partial success that says so. A span whose
+// resource names no service is refused, because nothing could be said of it.
+// target_info is written once per resource and request, at the time of its
+// latest point.
 package otlp

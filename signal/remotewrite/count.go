@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/wire"
 )
 
 // Fields of WriteRequest, TimeSeries, Label, Sample and MetricMetadata.
@@ -27,31 +28,31 @@ func (n counts) items() int { return n.samples + n.exemplars + n.histograms }
 // count reads the outer two levels of a request and takes up its metadata. It
 // refuses what is not protobuf and what is over the limits.
 func (d *decoder) count(body []byte) (n counts, ref *signal.Refusal) {
-	c := cursor{buf: body}
+	c := wire.Cursor{Buf: body}
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
 			break
 		}
 		switch field {
 		case requestSeries:
-			if c.want(wire, wireBytes) {
+			if c.Want(typ, wire.Bytes) {
 				n.series++
-				c.err = first(n.countSeries(c.bytes()), c.err)
+				c.Err = first(n.countSeries(c.Bytes()), c.Err)
 			}
 		case requestMetadata:
-			if c.want(wire, wireBytes) {
-				c.err = first(d.metadata(c.bytes()), c.err)
+			if c.Want(typ, wire.Bytes) {
+				c.Err = first(d.metadata(c.Bytes()), c.Err)
 			}
 		default:
-			c.skip(wire)
+			c.Skip(typ)
 		}
-		if c.err != nil {
+		if c.Err != nil {
 			break
 		}
 	}
-	if c.err != nil {
-		return n, malformed(n.series, c.err)
+	if c.Err != nil {
+		return n, malformed(n.series, c.Err)
 	}
 	lim := &d.limits
 	switch {
@@ -75,16 +76,16 @@ func malformed(series int, err error) *signal.Refusal {
 }
 
 func (n *counts) countSeries(buf []byte) error {
-	c := cursor{buf: buf}
+	c := wire.Cursor{Buf: buf}
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
-			return c.err
+			return c.Err
 		}
 		switch field {
 		case seriesLabel, seriesSample, seriesExemplar, seriesHistogram:
-			if c.want(wire, wireBytes) {
-				c.bytes()
+			if c.Want(typ, wire.Bytes) {
+				c.Bytes()
 			}
 		}
 		switch field {
@@ -96,7 +97,7 @@ func (n *counts) countSeries(buf []byte) error {
 		case seriesHistogram:
 			n.histograms++
 		default:
-			c.skip(wire)
+			c.Skip(typ)
 		}
 	}
 }
@@ -106,22 +107,22 @@ func (n *counts) countSeries(buf []byte) error {
 func (d *decoder) metadata(buf []byte) error {
 	var name string
 	var fam family
-	c := cursor{buf: buf}
+	c := wire.Cursor{Buf: buf}
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
 			break
 		}
 		switch field {
 		case 1:
-			if c.want(wire, wireVarint) {
-				fam.typ = promType(int32(c.varint()))
+			if c.Want(typ, wire.Varint) {
+				fam.typ = promType(int32(c.Varint()))
 			}
 		case 2, 4, 5:
-			if !c.want(wire, wireBytes) {
+			if !c.Want(typ, wire.Bytes) {
 				break
 			}
-			text := signal.Cut(string(c.bytes()), d.limits.LabelValueBytes)
+			text := signal.Cut(string(c.Bytes()), d.limits.LabelValueBytes)
 			switch field {
 			case 2:
 				name = text
@@ -131,11 +132,11 @@ func (d *decoder) metadata(buf []byte) error {
 				fam.unit = text
 			}
 		default:
-			c.skip(wire)
+			c.Skip(typ)
 		}
 	}
-	if c.err == nil && name != "" && valid(name, fam.help, fam.unit) {
+	if c.Err == nil && name != "" && valid(name, fam.help, fam.unit) {
 		d.known.families.learn(name, fam)
 	}
-	return c.err
+	return c.Err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/wire"
 )
 
 // lastTime is the end of the year 9999: a sample beyond it, or before 1970, is
@@ -52,18 +53,18 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 	res.series = make([]fact.Series, 0, n.series)
 	points := make([]fact.Point, 0, n.samples)
 	version := d.known.families.now()
-	c := cursor{buf: body}
+	c := wire.Cursor{Buf: body}
 	for i := 0; ; {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
 			return res, nil
 		}
 		if field != requestSeries {
-			c.skip(wire)
+			c.Skip(typ)
 			continue
 		}
 		i++
-		if points, ref = d.series(&res, i, c.bytes(), points, version); ref != nil {
+		if points, ref = d.series(&res, i, c.Bytes(), points, version); ref != nil {
 			return res, ref
 		}
 	}
@@ -73,32 +74,32 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 // to points.
 func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, version uint32) ([]fact.Point, *signal.Refusal) {
 	raw, rest := labelRun(buf)
-	start, c := len(points), cursor{buf: rest}
+	start, c := len(points), wire.Cursor{Buf: rest}
 	var n counts
 	var late []byte // labels behind something else
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
 			break
 		}
 		switch field {
 		case seriesLabel:
-			late = appendLabelField(late, c.bytes())
+			late = appendLabelField(late, c.Bytes())
 		case seriesSample:
 			n.samples++
-			p, err := sample(c.bytes())
+			p, err := sample(c.Bytes())
 			if err != nil {
 				return points, malformed(i, err)
 			}
 			points = append(points, p)
 		case seriesExemplar:
 			n.exemplars++
-			c.bytes()
+			c.Bytes()
 		case seriesHistogram:
 			n.histograms++
-			c.bytes()
+			c.Bytes()
 		default:
-			c.skip(wire)
+			c.Skip(typ)
 		}
 	}
 	if late != nil {
@@ -183,23 +184,23 @@ func appendLabelField(buf, label []byte) []byte {
 
 // sample reads one Sample.
 func sample(buf []byte) (p fact.Point, err error) {
-	c := cursor{buf: buf}
+	c := wire.Cursor{Buf: buf}
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
-			return p, c.err
+			return p, c.Err
 		}
 		switch field {
 		case 1:
-			if c.want(wire, wireFixed64) {
-				p.V = math.Float64frombits(c.fixed64())
+			if c.Want(typ, wire.Fixed64) {
+				p.V = math.Float64frombits(c.Fixed64())
 			}
 		case 2:
-			if c.want(wire, wireVarint) {
-				p.T = int64(c.varint())
+			if c.Want(typ, wire.Varint) {
+				p.T = int64(c.Varint())
 			}
 		default:
-			c.skip(wire)
+			c.Skip(typ)
 		}
 	}
 }
@@ -222,12 +223,12 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 	at := fmt.Sprintf("timeseries %d", i)
 	text := string(raw) // the labels' strings are parts of this copy
 	ls := make([]fact.Label, 0, 16)
-	for c := (cursor{buf: raw}); ; {
-		if _, _, ok := c.next(); !ok {
+	for c := (wire.Cursor{Buf: raw}); ; {
+		if _, _, ok := c.Next(); !ok {
 			break
 		}
-		body := c.bytes()
-		end := len(raw) - len(c.buf)
+		body := c.Bytes()
+		end := len(raw) - len(c.Buf)
 		l, err := label(body, text[end-len(body):end])
 		if err != nil {
 			return fact.Labels{}, malformed(i, err)
@@ -255,22 +256,22 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 
 // label reads one Label; text is the same bytes as a string.
 func label(buf []byte, text string) (l fact.Label, err error) {
-	c := cursor{buf: buf}
+	c := wire.Cursor{Buf: buf}
 	for {
-		field, wire, ok := c.next()
+		field, typ, ok := c.Next()
 		if !ok {
-			return l, c.err
+			return l, c.Err
 		}
 		if field != 1 && field != 2 {
-			c.skip(wire)
+			c.Skip(typ)
 			continue
 		}
-		if !c.want(wire, wireBytes) {
+		if !c.Want(typ, wire.Bytes) {
 			continue
 		}
-		n := len(c.bytes())
-		end := len(buf) - len(c.buf)
-		if c.err != nil {
+		n := len(c.Bytes())
+		end := len(buf) - len(c.Buf)
+		if c.Err != nil {
 			continue
 		}
 		if field == 1 {

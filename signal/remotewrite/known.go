@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal/wire"
 )
 
 const shards = 32
@@ -107,7 +108,7 @@ func cut(buf []byte, tag byte) (content, rest []byte, ok bool) {
 	if len(buf) < 2 || buf[0] != tag {
 		return nil, nil, false
 	}
-	c := cursor{buf: buf[1:]}
-	content = c.bytes()
-	return content, c.buf, c.err == nil
+	c := wire.Cursor{Buf: buf[1:]}
+	content = c.Bytes()
+	return content, c.Buf, c.Err == nil
 }
