@@ -1,0 +1,67 @@
+package series
+
+import (
+	"context"
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// Remember makes the store remember at most n series.
+func Remember(s *Store, n int) { s.refs.max = n }
+
+// Remembered is how many series the store remembers.
+func Remembered(s *Store) int { return len(s.refs.entries) }
+
+// Compact does now what the database does from time to time.
+func Compact(ctx context.Context, s *Store) error { return s.db.Compact(ctx) }
+
+// Blocks is how many blocks there are on disk.
+func Blocks(s *Store) int { return len(s.db.Blocks()) }
+
+// CheckpointFile is the checkpoint's name in the store's directory.
+const CheckpointFile = checkpointFile
+
+// ReadCheckpoint reads the checkpoint.
+func ReadCheckpoint(path string) (uint64, error) { return readCheckpoint(path) }
+
+// ReleaseOf translates the version of Prometheus' library.
+func ReleaseOf(library string) string { return releaseOf(library) }
+
+// Metrics are those of the database and the engine.
+func (s *Store) Metrics() *prometheus.Registry { return s.metrics }
+
+// Raw returns everything that is stored of the series of one name.
+func (s *Store) Raw(ctx context.Context, name string) ([]fact.Series, error) {
+	q, err := s.db.Querier(math.MinInt64, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	var out []fact.Series
+	set := q.Select(ctx, true, nil, labels.MustNewMatcher(labels.MatchEqual, fact.NameLabel, name))
+	for set.Next() {
+		ls, err := fromProm(set.At().Labels())
+		if err != nil {
+			return nil, err
+		}
+		one := fact.Series{Labels: ls}
+		it := set.At().Iterator(nil)
+		for it.Next() == chunkenc.ValFloat {
+			t, v := it.At()
+			one.Points = append(one.Points, fact.Point{T: t, V: v})
+		}
+		if it.Err() != nil {
+			return nil, it.Err()
+		}
+		out = append(out, one)
+	}
+	return out, set.Err()
+}
+
+// Forget makes the store remember nothing.
+func Forget(s *Store) { s.refs.entries = make(map[fact.Labels]*entry) }
