@@ -2,13 +2,21 @@ package watch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal/entity"
+	"github.com/steersman-ops/steersman/signal/topology"
+	"github.com/steersman-ops/steersman/watch/flow"
+	"github.com/steersman-ops/steersman/watch/metrics"
 	"github.com/steersman-ops/steersman/watch/remedy"
+	"github.com/steersman-ops/steersman/watch/triage"
 )
 
 // A Follower is the intake log, as far as a reader needs it.
@@ -37,9 +45,20 @@ type SeriesSink interface {
 }
 
 // Config is what decides on findings: the same Config and the same log give
-// the same papers.
+// the same papers. The zero value watches and proposes nothing.
 type Config struct {
-	Actuators []remedy.Actuator
+	Topology  topology.Config
+	Metrics   metrics.Config
+	Triage    triage.Config
+	Flows     flow.Config
+	Actuators []remedy.Actuator // what could be done; nothing else is proposed
+
+	// Baseline is how long a time before an incident "before" is. Zero means
+	// 5 minutes; it should not be longer than Flows keeps.
+	Baseline time.Duration
+	// SnapshotEvery is the least log time between two snapshots. Zero means
+	// 10 s. A large state is written less often.
+	SnapshotEvery time.Duration
 }
 
 // Options are the surroundings, which decide nothing.
@@ -56,6 +75,9 @@ type Options struct {
 	Logger     *slog.Logger          // nil: slog.Default
 }
 
+// Consumer is the name under which the watcher keeps the log.
+const Consumer = "watch"
+
 // A Watcher watches. Run it once; Map may be called from any goroutine.
 type Watcher struct {
 	cfg    Config
@@ -63,26 +85,102 @@ type Watcher struct {
 	out    Outbox
 	series SeriesSink
 	opt    Options
+	meters *meters
 	drawn  atomic.Pointer[fact.Map]
+	ready  atomic.Uint64 // readiness of the detectors as float bits
+
+	graph   *topology.Graph
+	detect  *metrics.Metrics
+	ring    *flow.Ring
+	triage  *triage.Triage
+	state   state
+	names   map[fact.Labels]entity.Identity // a cache
+	written struct {
+		at    int64 // log time of the last snapshot, Unix milliseconds
+		bytes int
+	}
 }
+
+// state is what the watcher itself remembers; with the state of its parts it
+// is all that a snapshot holds.
+type state struct {
+	Seq     uint64 // the last record that was taken in whole
+	Now     int64  // the latest Received, Unix milliseconds
+	Ticked  int64  // Now at the last tick
+	Closed  int64  // the end of the last closed second, Unix seconds
+	Changes []fact.Change
+	Hosts   []fact.Entity
+	Files   map[string]*file // by incident
+}
+
+// Bounds of what is remembered.
+const (
+	maxChanges = 500
+	maxHosts   = 100
+	maxNames   = 200_000
+)
 
 // New returns a Watcher that does nothing until Run is called.
 func New(cfg Config, log Follower, out Outbox, series SeriesSink, opt Options) *Watcher {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	w := &Watcher{cfg: cfg, log: log, out: out, series: series, opt: opt}
+	if opt.OnChange == nil {
+		opt.OnChange = func(kind, id string) {}
+	}
+	if cfg.Baseline <= 0 {
+		cfg.Baseline = 5 * time.Minute
+	}
+	if cfg.SnapshotEvery <= 0 {
+		cfg.SnapshotEvery = 10 * time.Second
+	}
+	if cfg.Topology.Registerer == nil {
+		cfg.Topology.Registerer = opt.Registerer
+	}
+	if cfg.Metrics.Registerer == nil {
+		cfg.Metrics.Registerer = opt.Registerer
+	}
+	w := &Watcher{cfg: cfg, log: log, out: out, series: series, opt: opt, meters: newMeters(opt.Registerer)}
+	w.graph, w.detect = topology.New(cfg.Topology), metrics.New(cfg.Metrics)
+	w.forget()
 	w.drawn.Store(&fact.Map{})
 	return w
 }
 
-// Run follows the log until ctx ends, which is no error, or until something
-// cannot be written.
+// forget begins anew with everything that needs no care.
+func (w *Watcher) forget() {
+	w.ring, w.triage = flow.New(w.cfg.Flows), triage.New(w.cfg.Triage)
+	w.state = state{Files: make(map[string]*file)}
+	w.names = make(map[fact.Labels]entity.Identity)
+}
+
+// Run follows the log from the last snapshot until ctx ends, which is no
+// error, or until something cannot be written, which is. Whoever runs it again
+// must make a new Watcher.
 func (w *Watcher) Run(ctx context.Context) error {
-	<-ctx.Done()
+	if err := w.restore(); err != nil {
+		return err
+	}
+	w.log.Keep(Consumer, w.state.Seq)
+	err := w.log.Follow(ctx, w.state.Seq, func(seq uint64, b *fact.Batch) error {
+		if err := w.take(ctx, seq, b); err != nil {
+			return err
+		}
+		return w.snapshotIfDue()
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("watch: follow the log after %d: %w", w.state.Seq, err)
+	}
 	return nil
 }
 
 // Map returns the services as they were at the last tick. The caller must not
 // change it.
 func (w *Watcher) Map() fact.Map { return *w.drawn.Load() }
+
+// Readiness returns how much of what is watched has learned what is normal, 0
+// to 1, as of the last tick.
+func (w *Watcher) Readiness() float64 { return math.Float64frombits(w.ready.Load()) }

@@ -219,7 +219,7 @@ func (r *ranker) order(c *candidate, h *harm) {
 	first := time.Time{}
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
-		if f.Symptom() && f.Signal.Entity == h.entity && (first.IsZero() || f.Onset.Before(first)) {
+		if Hurts(f) && f.Signal.Entity == h.entity && (first.IsZero() || f.Onset.Before(first)) {
 			first = f.Onset
 		}
 	}
@@ -240,7 +240,7 @@ func (r *ranker) others(c *candidate, h *harm) {
 	n := 0
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
-		if f.Symptom() || f.Signal.Kind == fact.Traffic || f.Signal.Entity != h.entity || n == 2 ||
+		if Hurts(f) || f.Signal.Kind == fact.Traffic || f.Signal.Entity != h.entity || n == 2 ||
 			f.Onset.After(r.in.Onset.Add(10*time.Second)) || c.structural < minStructural {
 			continue
 		}

@@ -52,14 +52,22 @@ func Rank(in Input) Result {
 	return r.judge(all)
 }
 
+// Hurts reports whether a finding is one that callers suffer from: a symptom,
+// and not one of fewer failures or shorter durations.
+func Hurts(f *fact.Finding) bool {
+	return f.Symptom() && (f.Signal.Kind == fact.Traffic || f.Direction != fact.Down)
+}
+
 // matter says how much failures and how much slowness this incident is about.
 func (r *ranker) matter() {
 	for i := range r.in.Findings {
-		switch f := &r.in.Findings[i]; {
-		case f.Signal.Kind == fact.Errors, f.Signal.Kind == fact.Traffic && f.Symptom():
-			r.errorsMatter = 1
+		f := &r.in.Findings[i]
+		switch {
+		case !Hurts(f):
 		case f.Signal.Kind == fact.Latency:
 			r.timeMatters = 1
+		default:
+			r.errorsMatter = 1
 		}
 	}
 	if r.errorsMatter+r.timeMatters == 2 {
@@ -84,7 +92,7 @@ func (r *ranker) scope() map[fact.Entity]bool {
 		}
 	}
 	for i := range r.in.Findings {
-		if f := &r.in.Findings[i]; f.Symptom() {
+		if f := &r.in.Findings[i]; Hurts(f) {
 			visit(f.Signal.Entity)
 			visit(f.Signal.Client)
 		}

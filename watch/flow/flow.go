@@ -66,11 +66,14 @@ type Count struct {
 	Child            uint64 // of Nanos: time covered by the callee's own calls; on the side Server only
 }
 
-func (c *Count) add(d Count) {
-	c.Requests += d.Requests
-	c.Errors += d.Errors
-	c.Nanos += d.Nanos
-	c.Child += d.Child
+// Plus adds two counts.
+func (c Count) Plus(d Count) Count {
+	return Count{c.Requests + d.Requests, c.Errors + d.Errors, c.Nanos + d.Nanos, c.Child + d.Child}
+}
+
+// Over is the count over a window of so many seconds.
+func (c Count) Over(seconds float64) Sum {
+	return Sum{float64(c.Requests), float64(c.Errors), float64(c.Nanos) / 1e9, float64(min(c.Child, c.Nanos)) / 1e9, seconds}
 }
 
 // Config bounds a Ring. The zero value means the defaults.
@@ -121,7 +124,7 @@ func (r *Ring) Add(second int64, k Key, n Count) {
 		i--
 	}
 	if i > 0 && t[i-1].At == second {
-		t[i-1].N.add(n)
+		t[i-1].N = t[i-1].N.Plus(n)
 	} else {
 		t = slices.Insert(t, i, cell{second, n})
 	}
@@ -191,7 +194,7 @@ func (r *Ring) Sums(from, to int64) Sums {
 		var n Count
 		for i := len(t) - 1; i >= 0 && t[i].At >= from; i-- {
 			if t[i].At < to {
-				n.add(t[i].N)
+				n = n.Plus(t[i].N)
 			}
 		}
 		if n.Requests > 0 {

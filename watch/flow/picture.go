@@ -14,10 +14,6 @@ type Sum struct {
 	Seconds          float64 // length of the window
 }
 
-func sumOf(c Count, seconds float64) Sum {
-	return Sum{float64(c.Requests), float64(c.Errors), float64(c.Nanos) / 1e9, float64(min(c.Child, c.Nanos)) / 1e9, seconds}
-}
-
 func (s Sum) plus(t Sum) Sum {
 	return Sum{s.Requests + t.Requests, s.Errors + t.Errors, s.Total + t.Total, s.Child + t.Child, max(s.Seconds, t.Seconds)}
 }
@@ -107,10 +103,10 @@ type builder struct {
 func NewPicture(before, now *Sums) Picture {
 	b := builder{make(map[edgeID]*Edge), make(map[fact.Entity]*Service), make(map[Key]*Part), make(map[Key]*Part)}
 	for _, s := range before.Streams {
-		b.take(s.Key, func(p *Pair) { p.Before = p.Before.plus(sumOf(s.N, 0)) })
+		b.take(s.Key, func(p *Pair) { p.Before = p.Before.plus(s.N.Over(0)) })
 	}
 	for _, s := range now.Streams {
-		b.take(s.Key, func(p *Pair) { p.Now = p.Now.plus(sumOf(s.N, 0)) })
+		b.take(s.Key, func(p *Pair) { p.Now = p.Now.plus(s.N.Over(0)) })
 	}
 	return b.picture(before.Seconds(), now.Seconds())
 }

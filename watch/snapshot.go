@@ -1,0 +1,179 @@
+package watch
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The snapshot is one file: the magic line, the SHA-256 of the rest, and the
+// rest, a gob. The number in the magic line is the version of the format; the
+// parts carry versions of their own.
+const (
+	snapshotName  = "watch.snapshot"
+	snapshotMagic = "steersman watch snapshot 1\n"
+	// snapshotCheap is the size that may be written every SnapshotEvery; twice
+	// the size is written half as often.
+	snapshotCheap = 4 << 20
+	snapshotRare  = 2 * time.Minute // but never more rarely than this
+)
+
+type snapshot struct {
+	State                       state
+	Graph, Detect, Ring, Triage []byte
+}
+
+var errSnapshot = errors.New("not a snapshot that can be read")
+
+func (w *Watcher) encode() ([]byte, error) {
+	s := snapshot{State: w.state}
+	for _, part := range []struct {
+		name string
+		to   *[]byte
+		from func() ([]byte, error)
+	}{
+		{"the map", &s.Graph, w.graph.Snapshot},
+		{"the detectors", &s.Detect, w.detect.Snapshot},
+		{"the flows", &s.Ring, w.ring.Snapshot},
+		{"the incidents", &s.Triage, w.triage.Snapshot},
+	} {
+		data, err := part.from()
+		if err != nil {
+			return nil, fmt.Errorf("snapshot of %s: %w", part.name, err)
+		}
+		*part.to = data
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(&s); err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return append(append([]byte(snapshotMagic), sum[:]...), b.Bytes()...), nil
+}
+
+func decode(data []byte) (s snapshot, err error) {
+	rest, ok := bytes.CutPrefix(data, []byte(snapshotMagic))
+	if !ok {
+		return s, fmt.Errorf("%w: it does not begin with %q", errSnapshot, snapshotMagic)
+	}
+	if len(rest) < sha256.Size || sha256.Sum256(rest[sha256.Size:]) != [sha256.Size]byte(rest[:sha256.Size]) {
+		return s, fmt.Errorf("%w: its checksum is wrong", errSnapshot)
+	}
+	if err := gob.NewDecoder(bytes.NewReader(rest[sha256.Size:])).Decode(&s); err != nil {
+		return s, fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	return s, nil
+}
+
+// snapshotIfDue writes the state when enough log time has passed since the
+// last time.
+func (w *Watcher) snapshotIfDue() error {
+	every := w.cfg.SnapshotEvery
+	if w.written.bytes > snapshotCheap {
+		every = min(snapshotRare, every*time.Duration(w.written.bytes)/snapshotCheap)
+	}
+	if w.opt.Dir == "" || w.state.Now-w.written.at < every.Milliseconds() {
+		return nil
+	}
+	first := w.written.at == 0
+	w.written.at = w.state.Now
+	if first {
+		return nil
+	}
+	return w.save()
+}
+
+// save writes the snapshot beside the old one and renames it into its place.
+func (w *Watcher) save() error {
+	data, err := w.encode()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(w.opt.Dir, snapshotName)
+	if err := write(path, data); err != nil {
+		return fmt.Errorf("write snapshot %s: %w", path, err)
+	}
+	w.written.bytes = len(data)
+	w.meters.snapshots.Inc()
+	w.meters.bytes.Set(float64(len(data)))
+	w.log.Keep(Consumer, w.state.Seq)
+	return nil
+}
+
+// write makes the file durable under its name, or leaves the old one.
+func write(path string, data []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// restore reads the snapshot. Without one, or with one that cannot be read, the
+// watcher begins anew and replays what the log has.
+func (w *Watcher) restore() error {
+	if w.opt.Dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(w.opt.Dir, 0o700); err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	path := filepath.Join(w.opt.Dir, snapshotName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("watch: read snapshot: %w", err)
+	}
+	if err := w.load(data); err != nil {
+		w.opt.Logger.Error("the snapshot of the watch is ignored: what was learned is learned again from what the log still holds", "file", path, "err", err)
+		return nil
+	}
+	w.written.bytes, w.written.at = len(data), w.state.Now
+	return nil
+}
+
+// load takes over a snapshot whole, or leaves everything as it was.
+func (w *Watcher) load(data []byte) error {
+	s, err := decode(data)
+	if err != nil {
+		return err
+	}
+	graph, err := w.graph.Snapshot()
+	if err != nil {
+		return fmt.Errorf("snapshot of the empty map: %w", err)
+	}
+	detect, err := w.detect.Snapshot()
+	if err != nil {
+		return fmt.Errorf("snapshot of the empty detectors: %w", err)
+	}
+	err = errors.Join(w.graph.Restore(s.Graph), w.detect.Restore(s.Detect), w.ring.Restore(s.Ring), w.triage.Restore(s.Triage))
+	if err != nil {
+		w.forget()
+		return errors.Join(err, w.graph.Restore(graph), w.detect.Restore(detect))
+	}
+	w.state = s.State
+	if w.state.Files == nil {
+		w.state.Files = make(map[string]*file)
+	}
+	return nil
+}
