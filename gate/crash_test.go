@@ -90,6 +90,10 @@ func (s story) check(w *world) {
 		w.t.Errorf("%d effects, want %d", n, s.effects)
 	}
 	w.proved()
+	w.now = w.now.Add(time.Hour) // no lease is left that could undo it
+	if v1 := w.router.look()["v1"]; (v1 == "100") != (s.end == fact.Kept && w.proc.starts == 1) {
+		w.t.Errorf("in the end v1 has %s %%", v1)
+	}
 	if !slices.ContainsFunc(w.events, func(e fact.Event) bool { return e.Ref == "p1" }) {
 		w.t.Error("no outcome reached the intake log")
 	}

@@ -419,6 +419,24 @@ func TestReceiptLostButDone(t *testing.T) {
 	w.proved()
 }
 
+// What was decided stays decided, whatever the numbers say when the program
+// comes back.
+func TestOutcomeIsDecidedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.propose(w.rollback("p1"))
+	w.until("p1", fact.Waiting)
+	w.approve("p1")
+	w.until("p1", fact.Verifying)
+	for !slices.Contains(w.passed, "router.committed") {
+		w.crashAt = w.points + 2 // kept.decided, router.committed
+		w.try(func() { w.until("p1", fact.Kept) })
+	}
+	w.boot()
+	w.value = func(time.Time) (float64, bool, error) { return 1, true, nil }
+	w.want(w.until("p1", fact.Kept), fact.Kept)
+	w.proved()
+}
+
 // Without a ledger nothing is done; with it again, everything goes on.
 func TestNoProofNoDeed(t *testing.T) {
 	w := newWorld(t)

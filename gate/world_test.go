@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ var (
 type world struct {
 	t      *testing.T
 	dir    string
+	live   bool       // time is the system's, and everything may happen at once
+	mu     sync.Mutex // for journal, ledger and events
 	now    time.Time
 	leaves map[string]leaf // by key
 	order  []string
@@ -114,14 +117,23 @@ func (w *world) boot() {
 	w.walkers = make(map[string]*walker)
 }
 
-func (w *world) Now() time.Time { return w.now }
+func (w *world) Now() time.Time {
+	if w.live {
+		return time.Now()
+	}
+	return w.now
+}
 
-func (w *world) Timer(time.Duration) (<-chan time.Time, func() bool) {
-	w.t.Fatal("this world moves by hand")
-	return nil, nil
+func (w *world) Timer(d time.Duration) (<-chan time.Time, func() bool) {
+	if !w.live {
+		w.t.Fatal("this world moves by hand")
+	}
+	return systemClock{}.Timer(d)
 }
 
 func (w *world) point(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.points++
 	w.passed = append(w.passed, name)
 	if w.points == w.crashAt {
@@ -133,12 +145,16 @@ func (w *world) PutDecision(_ context.Context, d fact.Decision) error {
 	if err := w.broken["journal"]; err != nil {
 		return err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	b, err := json.Marshal(d)
 	w.dec[d.Proposal.ID] = b
 	return err
 }
 
 func (w *world) Decision(_ context.Context, id string) (d fact.Decision, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err := w.broken["journal"]; err != nil {
 		return d, err
 	}
@@ -150,7 +166,10 @@ func (w *world) Decision(_ context.Context, id string) (d fact.Decision, err err
 }
 
 func (w *world) RecentDecisions(ctx context.Context, since time.Time) (out []fact.Decision, err error) {
-	for id := range w.dec {
+	w.mu.Lock()
+	ids := slices.Collect(maps.Keys(w.dec))
+	w.mu.Unlock()
+	for _, id := range ids {
 		d, err := w.Decision(ctx, id)
 		if err != nil {
 			return nil, err
@@ -184,6 +203,8 @@ func (l ledgerOf) Append(_ context.Context, key, _ string, _ time.Time, body any
 	if err != nil {
 		return 0, "", err
 	}
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
 	if old, ok := l.w.leaves[key]; ok {
 		if string(old.body) != string(text) {
 			l.w.t.Errorf("leaf %s was offered again as another:\n%s\n%s", key, old.body, text)
@@ -202,6 +223,8 @@ func (e eventsOf) Append(_ context.Context, b *fact.Batch) (uint64, error) {
 	if err := e.w.broken["events"]; err != nil {
 		return 0, err
 	}
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
 	e.w.events = append(e.w.events, b.Events...)
 	return uint64(len(e.w.events)), nil
 }
@@ -216,11 +239,12 @@ type fakeRouter struct {
 	ends    time.Time         // zero: no lease
 	ids     map[string]int    // how often each id had an effect
 	fail    error             // of the next Do
-	doThen  func()            // called at the end of Do
 }
 
 func (r *fakeRouter) look() map[string]string {
-	if !r.ends.IsZero() && !r.w.now.Before(r.ends) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ends.IsZero() && !r.w.Now().Before(r.ends) {
 		r.weights, r.ends, r.id = r.before, time.Time{}, ""
 	}
 	return maps.Clone(r.weights)
@@ -250,16 +274,15 @@ func (r *fakeRouter) Do(_ context.Context, w govern.Warrant) (map[string]string,
 			r.w.t.Error("the router was changed while the kill switch was engaged")
 		}
 		now := r.look()
+		r.mu.Lock()
 		if r.ends.IsZero() {
 			r.before = now
 		}
-		r.weights, r.id, r.ends = w.Action().Params, w.Hash(), r.w.now.Add(r.Lease())
+		r.weights, r.id, r.ends = w.Action().Params, w.Hash(), r.w.Now().Add(r.Lease())
 		r.ids[w.Hash()]++
+		r.mu.Unlock()
 	}
 	r.w.point("router.after")
-	if r.doThen != nil {
-		r.doThen()
-	}
 	after := r.look()
 	if !maps.Equal(after, w.Action().Params) {
 		return nil, errors.New("the router holds other weights")
@@ -279,20 +302,29 @@ func (r *fakeRouter) Look(_ context.Context, a fact.Action, before map[string]st
 }
 
 func (r *fakeRouter) Renew(_ context.Context, w govern.Warrant) error {
-	if r.look(); r.id != w.Hash() {
+	r.look()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.id != w.Hash() {
 		return act.ErrLeaseLost
 	}
 	if !r.ends.IsZero() {
-		r.ends = r.w.now.Add(r.Lease())
+		r.ends = r.w.Now().Add(r.Lease())
 	}
 	return nil
 }
 
 func (r *fakeRouter) Commit(_ context.Context, w govern.Warrant) error {
-	if r.look(); r.id != w.Hash() {
+	r.look()
+	r.mu.Lock()
+	lost := r.id != w.Hash()
+	if !lost {
+		r.ends = time.Time{}
+	}
+	r.mu.Unlock()
+	if lost {
 		return act.ErrLeaseLost
 	}
-	r.ends = time.Time{}
 	r.w.point("router.committed")
 	return nil
 }
@@ -339,7 +371,7 @@ func (p *fakeProcess) Look(_ context.Context, _ fact.Action, before map[string]s
 // rollback proposes to send checkout's traffic back to v1.
 func (w *world) rollback(id string) fact.Proposal {
 	return fact.Proposal{
-		ID: id, Incident: "inc-1", Created: w.now, Expires: w.now.Add(15 * time.Minute), Title: "Send checkout back to v1", Why: "v2 fails",
+		ID: id, Incident: "inc-1", Created: w.Now(), Expires: w.Now().Add(15 * time.Minute), Title: "Send checkout back to v1", Why: "v2 fails",
 		Action: fact.Action{Kind: fact.SetWeights, Target: "shop-router", Entity: checkout, Params: map[string]string{"v1": "100", "v2": "0"}},
 		Check:  fact.Check{Query: "errors", Op: "<", Limit: 0.05, ForSeconds: 10, WithinSeconds: 60},
 	}
