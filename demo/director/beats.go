@@ -24,18 +24,18 @@ type beat struct {
 const noticed = 10 * time.Second
 
 func (s *stage) beats() []beat {
-	fault := 150 * time.Second // for a scene with a fault, to the end of its incident
+	fault := 4 * time.Minute // for a scene with a fault, from the end of the last incident to that of its own
 	all := []beat{
 		{"the map draws itself from live spans", 30 * time.Second, s.mapDraws},
 		{"a quiet while without an incident", 2*time.Minute + s.cfg.Quiet, s.quiet},
 		{"payment fails: one incident, cause payment", fault, s.paymentFails},
 		{"inventory is slow: the cause is inventory, not its callers", fault, s.inventorySlow},
-		{"a bad release: checkout v2 is blamed, a way back is proposed", 45 * time.Second, s.badRelease},
+		{"a bad release: checkout v2 is blamed, a way back is proposed", fault, s.badRelease},
 		{"the kill switch holds everything", 15 * time.Second, s.killSwitch},
 		{"approved: the weights are back, and it helped", fault, s.wayBack},
 	}
 	if s.cfg.Restart {
-		all = append(all, beat{"recommendation hangs: restarted, and it helped", 2 * fault, s.restart})
+		all = append(all, beat{"recommendation hangs: restarted, and it helped", fault, s.restart})
 	}
 	return append(all, beat{"one flipped byte in a copy of the ledger is found", time.Minute, s.flippedByte})
 }

@@ -1,12 +1,14 @@
 package director
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,9 +34,35 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}
+	case "open":
+		if err := openAndWait(); err != nil {
+			fmt.Println(err)
+		}
 	case "audit": // audit verify --dir DIR
 		os.Exit(audit(os.Args[4]))
 	}
+}
+
+// openAndWait opens the shop, says where, and waits to be killed.
+func openAndWait() error {
+	plan, err := NewPlan(PlanOptions{})
+	if err != nil {
+		return err
+	}
+	cfg, err := Config{Plan: plan, Binary: os.Args[0], Rate: 5, Environment: []string{inPlace + "=1"}}.filled()
+	if err != nil {
+		return err
+	}
+	s, err := openStage(context.Background(), cfg)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for _, i := range plan.Instances {
+		fmt.Print(i.Address, " ")
+	}
+	fmt.Println()
+	select {}
 }
 
 // audit is a ledger of one file whose hash is in another.
@@ -168,6 +196,42 @@ func TestRunTellsAndEndsWithItsContext(t *testing.T) {
 	for _, want := range []string{"The shop is open", "email:errors=50%", "open inc-0 \"email fails\""} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+}
+
+// A director that is killed cannot end its shop; the shop ends all the same.
+func TestShopDiesWithAKilledDirector(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "open")
+	cmd.Env = []string{inPlace + "=1"}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	alive := func() (all []string) {
+		for _, address := range strings.Fields(line) {
+			if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+				conn.Close()
+				all = append(all, address)
+			}
+		}
+		return all
+	}
+	if n := len(alive()); n != 11 {
+		_ = cmd.Process.Kill()
+		t.Fatalf("%d of 11 processes answer; the director said %q, %v", n, line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	for start := time.Now(); len(alive()) > 0; time.Sleep(50 * time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("10s after the director was killed these still answer: %v", alive())
 		}
 	}
 }
