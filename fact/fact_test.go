@@ -85,6 +85,10 @@ func FuzzDecodeLabels(f *testing.F) {
 		if err != nil || again != ls {
 			t.Errorf("%q decodes to %v, which is refused or differs: %v, %v", data, pairs, again, err)
 		}
+		var copied Labels
+		if b, err := ls.MarshalBinary(); err != nil || copied.UnmarshalBinary(b) != nil || copied != ls {
+			t.Errorf("%s came back from its bytes as %s, %v", ls, copied, err)
+		}
 		js, err := json.Marshal(ls)
 		if err != nil {
 			t.Fatal(err)

@@ -197,6 +197,19 @@ func cutString(s string) (head, rest string, ok bool) {
 	return "", "", false
 }
 
+// MarshalBinary returns the bytes described at [Labels].
+func (l Labels) MarshalBinary() ([]byte, error) { return []byte(l.data), nil }
+
+// UnmarshalBinary reads what MarshalBinary writes, checking it as
+// [DecodeLabels] does.
+func (l *Labels) UnmarshalBinary(data []byte) error {
+	out, err := DecodeLabels(string(data))
+	if err == nil {
+		*l = out
+	}
+	return err
+}
+
 // MarshalJSON writes an object with the labels as members.
 func (l Labels) MarshalJSON() ([]byte, error) {
 	m := make(map[string]string)

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,7 +42,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.AddCommand(up(), worker(), demonstrate(), demoService(), version())
 	root.AddCommand(cli.Commands()...)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if exit := cli.Exit(0); err != nil && !errors.As(err, &exit) {
 		fmt.Fprintf(stderr, "steersman: %v\n", err)
 	}
 	return cli.Code(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -130,7 +131,12 @@ func worker() *cobra.Command {
 		if life, tied := watchdog.Parent(os.Getenv); tied {
 			opt.Stdin, opt.Greet = os.Stdin, life.Restarts == 0
 		}
-		return wire.Run(cmd.Context(), c, opt)
+		err = wire.Run(cmd.Context(), c, opt)
+		if broke := (wire.Broke{}); errors.As(err, &broke) {
+			opt.Logger.Error("the worker broke", "err", broke.Err)
+			return cli.Exit(1)
+		}
+		return err
 	}
 	return cmd
 }

@@ -80,6 +80,15 @@ type worker struct {
 	closers  []func() error
 }
 
+// Broke is the error of a worker that was running: unlike one that could not
+// begin, it is worth starting again.
+type Broke struct{ Err error }
+
+func (b Broke) Error() string { return b.Err.Error() }
+
+// Unwrap returns what broke it.
+func (b Broke) Unwrap() error { return b.Err }
+
 // Run builds a worker and runs it until ctx ends, which is no error.
 func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	w := &worker{cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(), started: time.Now().UTC(), hints: new(api.Hints)}
@@ -104,7 +113,7 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
-	return err
+	return Broke{err}
 }
 
 // build opens the stores and makes the rooms, in the order of the house.
