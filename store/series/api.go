@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/grafana/regexp"
@@ -52,9 +53,27 @@ func isAnswered(path string) bool {
 	return false
 }
 
-// newHandler mounts Prometheus' API over the store.
+// newHandler answers with Prometheus' API over the store. That API composes its
+// description of itself when it is made, which takes longer than opening a
+// store; so it is made for the first request.
 func newHandler(s *Store) http.Handler {
 	started := time.Now()
+	router := sync.OnceValue(func() http.Handler { return newRouter(s, started) })
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		path, ours := strings.CutPrefix(req.URL.Path, apiPrefix)
+		if !ours || !isAnswered(path) {
+			notAnswered(w, req)
+			return
+		}
+		if path == "/metadata" {
+			req = req.WithContext(context.WithValue(req.Context(), wantMetadata{}, true))
+		}
+		router().ServeHTTP(w, req)
+	})
+}
+
+// newRouter makes Prometheus' API.
+func newRouter(s *Store, started time.Time) http.Handler {
 	none := nothing{}
 	described := newDescribed(s.meta)
 	api := apiv1.NewAPI(
@@ -99,24 +118,14 @@ func newHandler(s *Store) http.Handler {
 		false, // metadata
 		nil,
 		features.NewRegistry(),
-		apiv1.OpenAPIOptions{Version: s.opt.Version, ExternalURL: "http://localhost:8420"},
+		apiv1.OpenAPIOptions{Version: s.opt.Version, ExternalURL: "http://localhost:8420", IncludePaths: answered[:]},
 		parser.NewParser(parser.Options{}),
 		false, // query cost
 		s.opt.QueryTimeout,
 	)
 	r := route.New().WithPrefix(apiPrefix)
 	api.Register(r)
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		path := strings.TrimPrefix(req.URL.Path, apiPrefix)
-		if path == req.URL.Path || !isAnswered(path) {
-			notAnswered(w, req)
-			return
-		}
-		if path == "/metadata" {
-			req = req.WithContext(context.WithValue(req.Context(), wantMetadata{}, true))
-		}
-		r.ServeHTTP(w, req)
-	})
+	return r
 }
 
 // notAnswered says so in the words of Prometheus' API.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -88,10 +90,6 @@ func (a *appending) storeLate(l *late) {
 
 func pointAt(p fact.Point, t int64) int { return cmp.Compare(p.T, t) }
 
-// few is how many series of one name are worth a query each. For more, one
-// query for all series of the name costs less.
-const few = 8
-
 // lookUp fills in what the store has of the late series.
 func (a *appending) lookUp(ctx context.Context, from int64) error {
 	q, err := a.store.db.Querier(from, math.MaxInt64)
@@ -123,30 +121,48 @@ func (a *appending) lookUp(ctx context.Context, from int64) error {
 		return set.Err()
 	}
 	for name, group := range byName {
-		for _, matchers := range selectors(name, group) {
-			if err := read(q.Select(ctx, false, nil, matchers...)); err != nil {
-				return err
-			}
+		if err := read(q.Select(ctx, false, nil, selector(name, group)...)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// selectors returns the queries that find the series of group, all of which
-// have the given name.
-func selectors(name string, group []*late) [][]*labels.Matcher {
-	if len(group) > few {
-		return [][]*labels.Matcher{{labels.MustNewMatcher(labels.MatchEqual, fact.NameLabel, name)}}
-	}
-	var out [][]*labels.Matcher
-	for _, l := range group {
-		var ms []*labels.Matcher
-		l.entry.labels.Range(func(lb labels.Label) {
-			ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, lb.Name, lb.Value))
-		})
-		out = append(out, ms)
-	}
+// manyValues is how many values of one label are worth a selection by them.
+const manyValues = 1000
+
+// selector returns matchers that select the series of group, all of which have
+// the given name, and not many others: each label that all have must have one
+// of the values that it has among them.
+func selector(name string, group []*late) []*labels.Matcher {
+	out := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, fact.NameLabel, name)}
+	group[0].entry.labels.Range(func(first labels.Label) {
+		if first.Name == fact.NameLabel {
+			return
+		}
+		values := map[string]bool{}
+		for _, l := range group {
+			v := l.entry.labels.Get(first.Name)
+			if values[v] = true; v == "" || len(values) > manyValues {
+				return
+			}
+		}
+		out = append(out, oneOf(first.Name, values))
+	})
 	return out
+}
+
+// oneOf matches a label with one of the values.
+func oneOf(name string, values map[string]bool) *labels.Matcher {
+	quoted := make([]string, 0, len(values))
+	for v := range values {
+		if len(values) == 1 {
+			return labels.MustNewMatcher(labels.MatchEqual, name, v)
+		}
+		quoted = append(quoted, regexp.QuoteMeta(v))
+	}
+	slices.Sort(quoted)
+	return labels.MustNewMatcher(labels.MatchRegexp, name, strings.Join(quoted, "|"))
 }
 
 // read remembers the samples at the times of the late ones, and the newest.
