@@ -135,6 +135,8 @@ type Gate struct {
 	// record, so that two proposals cannot both find that nothing is under way.
 	begin sync.Mutex
 
+	maxOpen int
+
 	mu      sync.Mutex
 	run     *run // nil while Run does not run
 	steps   *prometheus.CounterVec
@@ -158,7 +160,7 @@ func New(opt Options) (*Gate, error) {
 	if opt.Failpoint == nil {
 		opt.Failpoint = func(string) {}
 	}
-	g := &Gate{opt: opt}
+	g := &Gate{opt: opt, maxOpen: MaxOpen}
 	return g, g.register()
 }
 
@@ -193,8 +195,8 @@ func (g *Gate) Propose(ctx context.Context, p fact.Proposal) error {
 		return nil
 	case !errors.Is(err, fact.ErrNotFound):
 		return fmt.Errorf("propose %s: %w", p.ID, err)
-	case g.Open() >= MaxOpen:
-		return fmt.Errorf("propose %s: %d decisions are open: %w", p.ID, MaxOpen, fact.ErrBusy)
+	case g.Open() >= g.maxOpen:
+		return fmt.Errorf("propose %s: %d decisions are open: %w", p.ID, g.maxOpen, fact.ErrBusy)
 	}
 	d := &fact.Decision{Proposal: p}
 	if err := g.step(ctx, d, fact.Proposed, By, p.Why); err != nil && len(d.Steps) == 0 {

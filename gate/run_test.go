@@ -159,9 +159,10 @@ func TestRunOutlastsABrokenJournal(t *testing.T) {
 
 func TestTooManyOpen(t *testing.T) {
 	live(t, func(t *testing.T, w *world) {
+		w.gate.maxOpen = 5
 		stop := w.start()
 		synctest.Wait()
-		for i := range MaxOpen {
+		for i := range w.gate.maxOpen {
 			w.propose(w.restart(fmt.Sprintf("p%d", i)))
 		}
 		if err := w.gate.Propose(t.Context(), w.restart("more")); !errors.Is(err, fact.ErrBusy) {
