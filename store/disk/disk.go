@@ -24,7 +24,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // FS is one flat directory of files. Names hold no separators. It is safe for
@@ -152,14 +151,21 @@ func (f file) Size() (int64, error) {
 // it held before or all of data: written beside it, synced, renamed, and the
 // directory synced.
 func WriteFile(d FS, name string, data []byte, perm fs.FileMode) error {
-	tmp := name + ".new"
-	if err := writeAll(d, tmp, data, perm); err != nil {
+	tmp, err := WriteBeside(d, name, data, perm)
+	if err != nil {
 		return err
 	}
 	if err := d.Rename(tmp, name); err != nil {
 		return err
 	}
 	return d.SyncDir()
+}
+
+// WriteBeside puts data into a durable file next to name and returns what that
+// file is called: the first half of [WriteFile].
+func WriteBeside(d FS, name string, data []byte, perm fs.FileMode) (tmp string, err error) {
+	tmp = name + ".new"
+	return tmp, writeAll(d, tmp, data, perm)
 }
 
 func writeAll(d FS, name string, data []byte, perm fs.FileMode) (err error) {
@@ -192,7 +198,3 @@ func ReadFile(d FS, name string) (data []byte, err error) {
 	}
 	return data[:n], err
 }
-
-// IsTemporary reports whether name is one that [WriteFile] leaves behind when
-// it is cut short.
-func IsTemporary(name string) bool { return strings.HasSuffix(name, ".new") }

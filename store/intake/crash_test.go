@@ -81,8 +81,12 @@ func (l *lives) run() {
 			l.recovered(log)
 			l.check(log, life)
 		}
-		next := l.disk.Crash()
-		_ = log.Close() // with the power gone it may well complain
+		end := l.disk.Crash
+		if l.rng.IntN(2) == 0 {
+			end = l.disk.Kill
+		}
+		next := end()
+		_ = log.Close() // without its disk it may well complain
 		l.disk = next
 	}
 }

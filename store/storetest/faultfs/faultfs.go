@@ -124,6 +124,19 @@ func (d *Disk) Crash() *Disk {
 	return next
 }
 
+// Kill ends the process that uses the disk, but not the power: the next life sees
+// all that was written, and what was not synced may still be lost. The old disk
+// and its files answer every call with [ErrCrashed].
+func (d *Disk) Kill() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := New(d.rng.Uint64())
+	next.names, next.durable, next.moves = d.names, d.durable, d.moves
+	d.crashed = true
+	d.names, d.durable, d.moves = nil, nil, nil
+	return next
+}
+
 // Flip turns one bit of what is on the platter and of what readers see.
 func (d *Disk) Flip(name string, bit int64) {
 	d.mu.Lock()
@@ -402,7 +415,10 @@ func (f *file) Truncate(size int64) error {
 func (f *file) Size() (int64, error) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return int64(len(f.node.seen)), f.disk.ready()
+	if err := f.disk.ready(); err != nil {
+		return 0, err
+	}
+	return int64(len(f.node.seen)), nil
 }
 
 func (f *file) Sync() error {
