@@ -117,3 +117,43 @@ func Law(t testing.TB, d *signal.Doors, sink *Sink) {
 		t.Errorf("accepted %d items, the sink has %d", accepted, sink.Items())
 	}
 }
+
+// WellFormed checks that what the sink has can be written and read back, and is
+// what the papers promise.
+func WellFormed(t testing.TB, sink *Sink) {
+	t.Helper()
+	for _, s := range sink.Series() {
+		if got, err := fact.DecodeLabels(s.Labels.Encoded()); err != nil || got != s.Labels || s.Labels.Name() == "" || len(s.Points) == 0 {
+			t.Errorf("series %s: %v, %d points", s.Labels, err, len(s.Points))
+		}
+	}
+	for _, s := range sink.Spans() {
+		if got, err := fact.ParseEntity(s.Entity.String()); err != nil || got != s.Entity || s.Entity.IsZero() {
+			t.Errorf("span of %q: %v", s.Entity, err)
+		}
+		if _, err := fact.DecodeLabels(s.Attrs.Encoded()); err != nil || s.TraceID == [16]byte{} || s.ID == [8]byte{} || s.End < s.Start {
+			t.Errorf("span %+v: %v", s, err)
+		}
+	}
+	for _, c := range sink.Changes() {
+		if got, err := fact.ParseEntity(c.Entity.String()); err != nil || got != c.Entity || c.Entity.IsZero() || c.ID == "" || c.At.IsZero() {
+			t.Errorf("change %+v: %v", c, err)
+		}
+	}
+}
+
+// OnError returns a logger that calls fn with the message of every error.
+func OnError(fn func(msg string)) *slog.Logger { return slog.New(onError{fn: fn}) }
+
+type onError struct{ fn func(string) }
+
+func (onError) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+
+func (h onError) Handle(_ context.Context, r slog.Record) error {
+	h.fn(r.Message)
+	return nil
+}
+
+func (h onError) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h onError) WithGroup(string) slog.Handler { return h }

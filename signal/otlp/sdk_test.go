@@ -1,0 +1,163 @@
+package otlp
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otelmetric "go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/signaltest"
+)
+
+// A program with the real SDK sends traces and metrics, over both protocols.
+func TestRealSDK(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, tt := range []struct {
+		name    string
+		traces  func(addr string) (sdktrace.SpanExporter, error)
+		metrics func(addr string) (sdkmetric.Exporter, error)
+	}{
+		{"gRPC",
+			func(a string) (sdktrace.SpanExporter, error) {
+				return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(a), otlptracegrpc.WithInsecure(), otlptracegrpc.WithCompressor("gzip"))
+			},
+			func(a string) (sdkmetric.Exporter, error) {
+				return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(a), otlpmetricgrpc.WithInsecure())
+			}},
+		{"HTTP",
+			func(a string) (sdktrace.SpanExporter, error) {
+				return otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(a), otlptracehttp.WithInsecure())
+			},
+			func(a string) (sdkmetric.Exporter, error) {
+				return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpoint(a), otlpmetrichttp.WithInsecure(), otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
+			}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, sink := signaltest.Doors(signal.Limits{})
+			d.Clock = time.Now // the SDK stamps its spans itself
+			addr, _ := serveGRPC(t, d)
+			if tt.name == "HTTP" {
+				srv := httptest.NewServer(NewHandler(d))
+				defer srv.Close()
+				addr = strings.TrimPrefix(srv.URL, "http://")
+			}
+			res := sdkresource.NewSchemaless(attribute.String("service.name", "checkout"), attribute.String("service.namespace", "shop"),
+				attribute.String("service.version", "v2"), attribute.String("service.instance.id", "checkout-1"), attribute.String("os.type", "linux"))
+			te, err := tt.traces(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sendSpans(ctx, t, te, res)
+			me, err := tt.metrics(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sendMetrics(ctx, t, me, res)
+			checkSpans(t, sink.Spans())
+			checkSeries(t, sink.Series())
+			signaltest.Law(t, d, sink)
+			if s := d.Sources.Sources(); len(s) != 1 || s[0].Name != "otlp/shop/checkout" || s[0].Refused != 0 {
+				t.Errorf("accounts: %+v", s)
+			}
+		})
+	}
+}
+
+func sendSpans(ctx context.Context, t *testing.T, e sdktrace.SpanExporter, res *sdkresource.Resource) {
+	t.Helper()
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSyncer(e), sdktrace.WithResource(res))
+	ctx, server := tp.Tracer("t").Start(ctx, "GET /cart", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.Int("http.response.status_code", 200), attribute.String("http.route", "/cart")))
+	_, client := tp.Tracer("t").Start(ctx, "POST", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.Int("http.response.status_code", 503), attribute.String("peer.service", "payment")))
+	client.SetStatus(codes.Error, "payment is away")
+	client.End()
+	server.End()
+	if err := tp.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sendMetrics(ctx context.Context, t *testing.T, e sdkmetric.Exporter, res *sdkresource.Resource) {
+	t.Helper()
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(e, sdkmetric.WithInterval(time.Hour))), sdkmetric.WithResource(res))
+	m := mp.Meter("t")
+	requests, err1 := m.Int64Counter("http.requests", otelmetric.WithDescription("Requests."))
+	latency, err2 := m.Float64Histogram("http.server.request.duration", otelmetric.WithUnit("s"), otelmetric.WithExplicitBucketBoundaries(0.1, 1))
+	queue, err3 := m.Int64UpDownCounter("queue.length", otelmetric.WithUnit("{items}"))
+	if err1 != nil || err2 != nil || err3 != nil {
+		t.Fatal(err1, err2, err3)
+	}
+	requests.Add(ctx, 7, otelmetric.WithAttributes(attribute.String("http.route", "/cart")))
+	latency.Record(ctx, 0.05)
+	latency.Record(ctx, 0.5)
+	latency.Record(ctx, 5)
+	queue.Add(ctx, 3)
+	if err := mp.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkSpans(t *testing.T, spans []fact.Span) {
+	t.Helper()
+	if len(spans) != 2 {
+		t.Fatalf("%d spans, want 2", len(spans))
+	}
+	c, s := spans[0], spans[1] // in order of their ends
+	checkout := fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "checkout"}
+	for _, sp := range spans {
+		if sp.Entity != checkout || sp.Instance != "checkout-1" || sp.Version != "v2" || sp.End < sp.Start || sp.TraceID != s.TraceID {
+			t.Errorf("%+v", sp)
+		}
+	}
+	if c.Kind != fact.SpanClient || !c.Failed || c.Peer != "payment" || c.Parent != s.ID {
+		t.Errorf("client: %+v", c)
+	}
+	if s.Kind != fact.SpanServer || s.Failed || s.Peer != "" || s.Parent != [8]byte{} || s.Attrs.Get("http.route") != "/cart" {
+		t.Errorf("server: %+v", s)
+	}
+}
+
+func checkSeries(t *testing.T, series []fact.Series) {
+	t.Helper()
+	const of = `instance="checkout-1",job="shop/checkout"`
+	const as = `service_name="checkout",service_namespace="shop",service_version="v2"}`
+	want := map[string]struct {
+		typ fact.SeriesType
+		v   float64
+	}{
+		`http_requests_total{http_route="/cart",` + of + `,` + as:                                     {fact.Counter, 7},
+		`http_server_request_duration_seconds_bucket{` + of + `,le="0.1",` + as:                       {fact.Counter, 1},
+		`http_server_request_duration_seconds_bucket{` + of + `,le="1",` + as:                         {fact.Counter, 2},
+		`http_server_request_duration_seconds_bucket{` + of + `,le="+Inf",` + as:                      {fact.Counter, 3},
+		`http_server_request_duration_seconds_sum{` + of + `,` + as:                                   {fact.Counter, 5.55},
+		`http_server_request_duration_seconds_count{` + of + `,` + as:                                 {fact.Counter, 3},
+		`queue_length{` + of + `,` + as:                                                               {fact.Gauge, 3},
+		`target_info{instance="checkout-1",job="shop/checkout",os_type="linux",service_version="v2"}`: {fact.Gauge, 1},
+	}
+	got := make(map[string]bool)
+	for _, s := range series {
+		w, ok := want[s.Labels.String()]
+		if !ok || s.Type != w.typ || len(s.Points) != 1 || s.Points[0].V != w.v {
+			t.Errorf("%s %d %v, want %+v", s.Labels, s.Type, s.Points, w)
+		}
+		got[s.Labels.String()] = true
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d series, want %d", len(got), len(want))
+	}
+}
