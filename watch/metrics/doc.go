@@ -26,7 +26,7 @@
 //
 // When the own times of half of the services rise together, the machine below
 // them is busy. Then only what stands out threefold from that counts, for
-// longer; after twenty seconds the entry of the system, but only that, is
+// longer; after thirty seconds the entry of the system, but only that, is
 // judged as always, because its callers do feel it.
 //
 // Traffic is judged on whole services: absence (nothing for eight seconds or

@@ -38,6 +38,7 @@ type errorSignal struct {
 	Bad, Good float64 // learned counts, fading
 	from      int64   // the next second to learn from
 	lastError int64   // the latest second that had one
+	since     int64   // seconds before it belong to an earlier finding
 	ep        *episode
 }
 
@@ -87,11 +88,11 @@ func (m *Metrics) judgeErrors(f *flow, t int64) {
 	if t-f.born < grace || t-s.lastError >= 60 || s.lastError == 0 {
 		return
 	}
-	score, window := s.strangest(f, t)
-	if window == 0 {
+	score := s.strangest(f, t)
+	if score == 0 {
 		return
 	}
-	onset := s.onset(f, t, window)
+	onset := s.onset(f, t)
 	base, now := s.base(), ratio(f.over(t, int(t-onset+1)))
 	s.ep = m.begin(fact.Finding{
 		Signal: f.signal(errorRatio), Direction: fact.Up, Score: score,
@@ -99,14 +100,14 @@ func (m *Metrics) judgeErrors(f *flow, t int64) {
 	}, onset*1000)
 }
 
-// strangest returns the score and length of the first window that is worth a
-// finding; 0, 0 if none is.
-func (s *errorSignal) strangest(f *flow, t int64) (score float64, window int) {
+// strangest returns the score of the shortest window that is worth a finding;
+// 0 if none is.
+func (s *errorSignal) strangest(f *flow, t int64) float64 {
 	a, b, mean := s.belief()
 	limit := max(mean, s.base()) + s.excess()
 	var n, k, seconds, length int
 	for _, w := range errorWindows() {
-		for ; length < w; length++ {
+		for ; length < w && t-int64(length) >= s.since; length++ {
 			c := f.at(t - int64(length))
 			n += int(c.N)
 			k += int(min(c.Err, c.N))
@@ -120,25 +121,30 @@ func (s *errorSignal) strangest(f *flow, t int64) (score float64, window int) {
 			continue
 		}
 		if z := stat.Deviations(stat.BetaBinomialTail(k, n, a, b)); z >= errorScore {
-			return z, w
+			return z
 		}
 	}
-	return 0, 0
+	return 0
 }
 
-// onset returns the second from which errors at the present ratio, rather than
-// at the base rate, are most likely: the start with the greatest sum of log
-// likelihood ratios.
-func (s *errorSignal) onset(f *flow, t int64, window int) int64 {
+// onset returns the second from which a higher ratio of errors than the base
+// rate is most likely: the start with the greatest likelihood ratio, the ratio
+// since each start being taken at its best estimate.
+func (s *errorSignal) onset(f *flow, t int64) int64 {
 	_, _, p0 := s.belief()
-	p1 := min(max(ratio(f.over(t, window)), 2*p0), 0.999)
-	bad, good := math.Log(p1/p0), math.Log((1-p1)/(1-p0))
-	best, sum, at := math.Inf(-1), 0.0, t
-	for sec := t; sec > t-history && sec >= f.born; sec-- {
-		c := f.at(sec)
-		sum += float64(min(c.Err, c.N))*bad + float64(c.N-min(c.Err, c.N))*good
-		if sum > best && c.Err > 0 {
-			best, at = sum, sec
+	best, at := math.Inf(-1), t
+	var c count
+	for sec := t; sec > t-history && sec >= max(f.born, s.since); sec-- {
+		one := f.at(sec)
+		c.add(one)
+		if p := ratio(c); one.Err > 0 && p > p0 {
+			gain := float64(min(c.Err, c.N)) * math.Log(p/p0)
+			if p < 1 {
+				gain += float64(c.N-c.Err) * math.Log((1-p)/(1-p0))
+			}
+			if gain > best {
+				best, at = gain, sec
+			}
 		}
 	}
 	return at
@@ -157,7 +163,8 @@ func (m *Metrics) followErrors(f *flow, t int64) {
 	if s.ep.age(t*1000) > m.cfg.Adapt.Milliseconds() {
 		c := f.over(t, 60)
 		s.Bad, s.Good = float64(min(c.Err, c.N)), float64(c.N-min(c.Err, c.N))
-		s.ep.end(t*1000 + 1000)
+		s.since = t + 1
+		s.ep.end(s.since * 1000)
 		return
 	}
 	if c := f.over(t, 5); c.N > 0 && c.Err > 0 {
@@ -170,7 +177,8 @@ func (m *Metrics) followErrors(f *flow, t int64) {
 		s.ep.push(now, min(score, maxScore))
 	}
 	if quiet := f.quietSpan(t); quiet > 0 && ratio(f.over(t, quiet)) < s.base()+s.excess()/2 {
-		s.ep.end((t - int64(quiet) + 1) * 1000)
+		s.since = t - int64(quiet) + 1
+		s.ep.end(s.since * 1000)
 	}
 }
 

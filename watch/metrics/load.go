@@ -99,6 +99,9 @@ func (m *Metrics) judgeLoad(f *flow, t int64) {
 	expected := rate * loadSeconds
 	score := math.Abs(change) / math.Sqrt(spread*spread+1/expected)
 	switch {
+	case t-f.last > 3: // silence is another question
+		s.run = 0
+		return
 	case expected < leastLoad || score < loadScore || change > math.Log(dropTo) && change < math.Log(surgeTo):
 		s.run = 0
 		return

@@ -14,7 +14,7 @@ const (
 	slowFor    = 2     // seconds in a row whose windows must say so
 	busyFor    = 10    // for how many on a busy machine
 	busyRatio  = 3     // and by how much above what all have in common
-	entryFor   = 20    // how long a busy machine is forgiven at the entry
+	entryFor   = 30    // how long a busy machine is forgiven at the entry
 	slowSpread = 0.08  // the least spread, in logarithms: 8 %
 
 	meanSeconds = 5  // a mean is taken over at least so many seconds
@@ -47,8 +47,9 @@ type slowSignal struct {
 	own     bool            // without calls to others
 	gather  gather
 	waiting []float32
-	run     int // seconds in a row that were abnormal
-	plain   int // the same, a busy machine not being forgiven
+	run     int   // seconds in a row that were abnormal
+	plain   int   // the same, a busy machine not being forgiven
+	since   int64 // seconds before it belong to an earlier finding
 	ep      *episode
 }
 
@@ -162,8 +163,8 @@ func (s *slowSignal) begin(m *Metrics, f *flow, v *view, t int64) {
 func (s *slowSignal) isSlow(f *flow, t int64, v *view, factor float64) bool {
 	var c count
 	busy, slow, length := 0, 0, 0
-	for _, w := range []int{5, 10, 30, 60} {
-		for ; length < w; length++ {
+	for i, w := range [...]int{5, 10, 30, 60} {
+		for ; length < w && t-int64(length) >= s.since; length++ {
 			one := f.at(t - int64(length))
 			c.add(one)
 			if one.N > 0 {
@@ -172,13 +173,17 @@ func (s *slowSignal) isSlow(f *flow, t int64, v *view, factor float64) bool {
 					slow++
 				}
 			}
+			if busy == 2 && slow == 0 {
+				return false // it is over
+			}
 		}
-		if c.N < meanCount || slow < 4 || float64(slow) < 0.6*float64(busy) || t-f.last > 3 {
+		if c.N < meanCount || slow < 4 || float64(slow) < 0.6*float64(busy) {
 			continue
 		}
 		mean := s.mean(c)
 		score := math.Log(mean/v.base/factor) / v.spread
-		if score >= slowScore && mean >= v.base*factor*slowRatio && mean-v.base*factor >= slowBy {
+		// Few requests over a long time differ more from one another.
+		if score >= slowScore+float64(i) && mean >= v.base*factor*slowRatio && mean-v.base*factor >= slowBy {
 			v.now, v.score = mean, min(math.Log(mean/v.base)/v.spread, maxScore)
 			return true
 		}
@@ -194,7 +199,7 @@ func (s *slowSignal) secondIsSlow(c count, base float64) bool {
 // onset returns the second from which most seconds are slow.
 func (s *slowSignal) onset(f *flow, t int64, base float64) int64 {
 	at, sum, best := t, 0.0, 0.0
-	for sec := t; sec > t-history && sec >= f.born; sec-- {
+	for sec := t; sec > t-history && sec >= max(f.born, s.since); sec-- {
 		c := f.at(sec)
 		switch {
 		case c.N == 0:
@@ -222,6 +227,7 @@ func (m *Metrics) followSlow(f *flow, s *slowSignal, v *view, t int64) {
 	quiet := f.quietSpan(t)
 	mean := s.mean(f.over(t, quiet))
 	if f.over(t, quiet).N == 0 || mean < v.base*(1+(slowRatio-1)/2) || mean-v.base < slowBy/2 {
-		s.ep.end((t - int64(quiet) + 1) * 1000)
+		s.since = t - int64(quiet) + 1
+		s.ep.end(s.since * 1000)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/steersman-ops/steersman/fact"
-	"github.com/steersman-ops/steersman/learn/level"
 )
 
 // stateVersion is the version of the snapshot's format. A snapshot of another
@@ -43,6 +42,7 @@ type flowState struct {
 	Counts           []count
 	Bad, Good        float64
 	From, LastError  int64
+	Since            int64
 	ErrorsEp, LoadEp int32
 	Total, Self      slowState
 	Load             slowState
@@ -54,6 +54,7 @@ type slowState struct {
 	Gather     gather
 	Waiting    []float32
 	Run, Plain int
+	Since      int64
 	Ep         int32
 }
 
@@ -109,7 +110,7 @@ func (f *flow) state(ep func(*episode) int32) (flowState, error) {
 	fs := flowState{
 		Key: f.key, Born: f.born, Last: f.last, Silence: f.silence, Entry: f.entry, Rivals: f.rivals,
 		Seen: f.seen[:], Counts: f.counts[:], Bad: f.errors.Bad, Good: f.errors.Good, From: f.errors.from,
-		LastError: f.errors.lastError, ErrorsEp: ep(f.errors.ep), LoadEp: ep(f.load.ep), Gap: f.load.gap,
+		LastError: f.errors.lastError, Since: f.errors.since, ErrorsEp: ep(f.errors.ep), LoadEp: ep(f.load.ep), Gap: f.load.gap,
 	}
 	var err1, err2, err3 error
 	fs.Total, err1 = f.total.state(ep)
@@ -121,7 +122,7 @@ func (f *flow) state(ep func(*episode) int32) (flowState, error) {
 
 func (s *slowSignal) state(ep func(*episode) int32) (slowState, error) {
 	b, err := s.level.AppendBinary(nil)
-	return slowState{b, s.gather, s.waiting, s.run, s.plain, ep(s.ep)}, err
+	return slowState{b, s.gather, s.waiting, s.run, s.plain, s.since, ep(s.ep)}, err
 }
 
 // Restore replaces the state by one that Snapshot gave. After an error m has
@@ -204,19 +205,17 @@ func (fs *flowState) flow(eps finder) (*flow, error) {
 	f.last, f.silence, f.entry, f.rivals = fs.Last, fs.Silence, fs.Entry, fs.Rivals
 	copy(f.seen[:], fs.Seen)
 	copy(f.counts[:], fs.Counts)
-	f.errors.Bad, f.errors.Good, f.errors.from, f.errors.lastError = fs.Bad, fs.Good, fs.From, fs.LastError
+	f.errors.Bad, f.errors.Good, f.errors.from, f.errors.lastError, f.errors.since = fs.Bad, fs.Good, fs.From, fs.LastError, fs.Since
 	var err1, err2 error
 	f.errors.ep, err1 = eps.get(fs.ErrorsEp)
 	f.load.ep, err2 = eps.get(fs.LoadEp)
 	f.load.gather, f.load.waiting, f.load.run, f.load.gap = fs.Load.Gather, slices.Clone(fs.Load.Waiting), fs.Load.Run, fs.Gap
-	return f, errors.Join(err1, err2, readLevel(f.load.level, fs.Load.Level), f.total.restore(&fs.Total, eps), f.self.restore(&fs.Self, eps))
+	return f, errors.Join(err1, err2, f.load.level.UnmarshalBinary(fs.Load.Level), f.total.restore(&fs.Total, eps), f.self.restore(&fs.Self, eps))
 }
 
 func (s *slowSignal) restore(ss *slowState, eps finder) error {
 	var err error
 	s.ep, err = eps.get(ss.Ep)
-	s.gather, s.waiting, s.run, s.plain = ss.Gather, slices.Clone(ss.Waiting), ss.Run, ss.Plain
-	return errors.Join(err, readLevel(s.level, ss.Level))
+	s.gather, s.waiting, s.run, s.plain, s.since = ss.Gather, slices.Clone(ss.Waiting), ss.Run, ss.Plain, ss.Since
+	return errors.Join(err, s.level.UnmarshalBinary(ss.Level))
 }
-
-func readLevel(d *level.Detector, b []byte) error { return d.UnmarshalBinary(b) }
