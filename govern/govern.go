@@ -174,17 +174,19 @@ func (g *Governor) Return(ctx context.Context, d fact.Decision) (Warrant, error)
 	if d.State != fact.Reverting || d.Undo == nil || d.Warrant == "" {
 		return Warrant{}, fmt.Errorf("return %s: it is %s, and a way back is %s: %w", d.Proposal.ID, d.State, known(d.Undo), ErrConflict)
 	}
-	in := g.facts(ctx, d)
-	in.Decision.Proposal.Action = *d.Undo
-	in.Decision.DryRun = undoDryRun(&d)
+	if a := d.Proposal.Action; d.Undo.Kind != a.Kind || d.Undo.Target != a.Target || d.Undo.Entity != a.Entity {
+		return Warrant{}, fmt.Errorf("return %s: the way back, %s, is not one from %s: %w", d.Proposal.ID, d.Undo, a, ErrConflict)
+	}
+	back := d
+	back.Proposal.Action, back.DryRun = *d.Undo, undoDryRun(&d)
+	in := g.facts(ctx, back)
 	if v := policy.JudgeReturn(g.cfg, in); !v.Allowed {
 		if in.Stop.Engaged {
 			return Warrant{}, stopped(in.Stop)
 		}
 		return Warrant{}, &Refusal{v}
 	}
-	before := in.Decision.DryRun.Before
-	return newWarrant(&d, Back, *d.Undo, before, policy.BlastOf(*d.Undo, in.Decision.DryRun), g.opt.Now().Add(WarrantFor))
+	return newWarrant(&d, Back, *d.Undo, back.DryRun.Before, policy.BlastOf(*d.Undo, back.DryRun), g.opt.Now().Add(WarrantFor))
 }
 
 // undoDryRun is the state on which the way back begins: what the action left.
