@@ -33,10 +33,10 @@ function Story({ incident: inc }: { incident: Incident }) {
     <Page title={inc.title} lead={inc.summary} actions={<IncidentMark incident={inc} />}>
       <Facts incident={inc} />
       <Proposals id={inc.id} />
-      <Causes incident={inc} />
       <Strip incident={inc} />
-      {changes.length > 0 && <ChangeList changes={changes} onset={inc.onset} />}
+      <Causes incident={inc} />
       {out.length > 0 && <RuledOut causes={out} />}
+      {changes.length > 0 && <ChangeList changes={changes} onset={inc.onset} />}
       <p className="muted small">
         Incident <span className="mono">{inc.id}</span>
       </p>

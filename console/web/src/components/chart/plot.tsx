@@ -31,7 +31,7 @@ export function Plot(props: Props) {
     if (!el) return;
     const now = () => latest.current;
     const opts = options(JSON.parse(look) as Look, now, (i) => now().onCursor?.(i));
-    const u = new uPlot({ ...opts, width: Math.max(40, el.clientWidth), height }, now().columns, el);
+    const u = new uPlot({ ...opts, width: Math.max(40, el.clientWidth), height }, whole(now()), el);
     u.setScale('x', { min: now().from, max: now().to });
     plot.current = u;
     const fit = new ResizeObserver(() => u.setSize({ width: Math.max(40, el.clientWidth), height }));
@@ -48,7 +48,7 @@ export function Plot(props: Props) {
     const u = plot.current;
     if (!u) return;
     u.batch(() => {
-      u.setData(props.columns, true);
+      u.setData(whole(props), true);
       u.setScale('x', { min: props.from, max: props.to });
     });
   }, [props.columns, props.from, props.to, props.band, props.marks]);
@@ -60,4 +60,10 @@ export function Plot(props: Props) {
   }, [scheme]);
 
   return <div ref={box} className={classes.box} style={{ height }} aria-hidden="true" />;
+}
+
+/** The columns with an empty one for each line that has no data yet: uPlot wants as many as there are lines. */
+function whole({ columns, names }: Pick<Props, 'columns' | 'names'>): Columns {
+  const [t, ...rows] = columns;
+  return [t, ...names.map((_, i) => rows[i] ?? t.map(() => null))];
 }

@@ -24,7 +24,6 @@ export function DecisionRow({ decision: d }: { decision: Decision }) {
   };
   const p = d.proposal;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: keys reach the row from the link in it
     <li className={classes.row} onKeyDown={onKey}>
       <div className={classes.rowTop}>
         <DecisionMark state={d.state} />

@@ -1,6 +1,6 @@
 import { Link } from 'wouter';
 import type { Incident } from '../../api/types';
-import { percent, span } from '../../lib/format';
+import { counted, percent, span } from '../../lib/format';
 import { serviceFlow } from '../../lib/promql';
 import { causeWords, lasted } from '../../lib/sentences';
 import { useNowTick } from '../../lib/settings';
@@ -29,9 +29,13 @@ export function IncidentRow({ incident: inc }: { incident: Incident }) {
       </div>
       <dl className={classes.size}>
         <div>
-          <dt>Fails now</dt>
+          <dt>{open ? 'Fails now' : 'Failed'}</dt>
           <dd>
-            <Num query={serviceFlow(inc.impact.entity).errors}>{percent(inc.impact.errorRatio)}</Num>
+            {open ? (
+              <Num query={serviceFlow(inc.impact.entity).errors}>{percent(inc.impact.errorRatio)}</Num>
+            ) : (
+              counted(Math.round(inc.impact.failed), 'request')
+            )}
           </dd>
         </div>
         <div>

@@ -75,7 +75,7 @@ function summary(inc: Incident): string {
 /** The shared axis: times, and the names of the changes over their marks. */
 function Axis({ from, to, incident: inc }: { from: number; to: number; incident: Incident }) {
   const { zone } = useSettings();
-  const show = (to - from) / 4 < 60 ? clock : clockShort;
+  const show = (to - from) / 4 < 600 ? clock : clockShort;
   const place = (t: number) => `${Math.min(100, Math.max(0, ((t - from) / (to - from)) * 100))}%`;
   return (
     <div className={classes.axis}>

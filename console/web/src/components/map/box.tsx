@@ -38,7 +38,7 @@ export function Box({ node: n, now, chosen, choose, open }: Props) {
       data-row
     >
       <span className={classes.name}>
-        <Icon name={healthIcon[n.health] ?? 'question'} size={14} />
+        {!quiet && <Icon name={healthIcon[n.health] ?? 'question'} size={14} />}
         <span>{name}</span>
       </span>
       <span className={classes.flow}>

@@ -9,7 +9,7 @@ import { Line } from './line';
 import classes from './map.module.css';
 import { useTopology } from './use-topology';
 
-export const size = { width: 176, height: 64, gapX: 80, gapY: 24 };
+export const size = { width: 192, height: 64, gapX: 96, gapY: 24 };
 const margin = 24;
 const least = 0.55; // a scale below which text cannot be read
 

@@ -1,0 +1,28 @@
+import { defineConfig } from '@playwright/test';
+
+// The browser is the system's: set CHROMIUM to use another than Debian's.
+export default defineConfig({
+  forbidOnly: true,
+  fullyParallel: true,
+  workers: 2,
+  reporter: [['list']],
+  timeout: 20_000,
+  expect: { timeout: 5_000 },
+  use: {
+    browserName: 'chromium',
+    headless: true,
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    },
+    viewport: { width: 1440, height: 900 },
+    timezoneId: 'Europe/Berlin',
+    locale: 'en-GB',
+    trace: 'retain-on-failure',
+  },
+  projects: [
+    { name: 'fixtures', testDir: 'tests/console' },
+    // Against a running Steersman: BASE_URL=http://127.0.0.1:8420 LOGIN_URL=<the one-time link that it printed>.
+    { name: 'real', testDir: 'tests/real', workers: 1 },
+  ],
+});
