@@ -23,6 +23,10 @@ type beat struct {
 // noticed is how soon after a fault Steersman must name its cause.
 const noticed = 10 * time.Second
 
+// learned is how much of what there is must have a known normal range before
+// anything is broken.
+const learned = 0.995
+
 func (s *stage) beats() []beat {
 	fault := 4 * time.Minute // for a scene with a fault, from the end of the last incident to that of its own
 	all := []beat{
@@ -158,7 +162,7 @@ func (s *stage) quiet(ctx context.Context) (string, error) {
 		if err != nil {
 			return err
 		}
-		if n.Learning.Ready < 1 {
+		if n.Learning.Ready < learned {
 			return fmt.Errorf("still learning: ready is %.2f", n.Learning.Ready)
 		}
 		return nil

@@ -27,8 +27,9 @@ func (s *stage) flippedByte(ctx context.Context) (string, error) {
 	err = until(ctx, s.patient(20*time.Second), func(ctx context.Context) error {
 		n++
 		clean = filepath.Join(dir, fmt.Sprint(n))
-		if err := os.CopyFS(clean, os.DirFS(filepath.Join(s.cfg.DataDir, "ledger"))); err != nil {
-			return fmt.Errorf("copy the ledger: %w", err)
+		ledger := filepath.Join(s.cfg.DataDir, "ledger")
+		if err := os.CopyFS(clean, os.DirFS(ledger)); err != nil {
+			return fmt.Errorf("copy the ledger %s: %w", ledger, err)
 		}
 		code, said, err := s.verify(ctx, clean)
 		if err != nil {

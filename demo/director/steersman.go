@@ -202,11 +202,6 @@ func (c *client) incidents(ctx context.Context, state string) ([]incident, error
 	return out.Incidents, err
 }
 
-func (c *client) incident(ctx context.Context, id string) (out incident, err error) {
-	err = c.do(ctx, http.MethodGet, api+"/incidents/"+url.PathEscape(id), nil, &out)
-	return out, err
-}
-
 func (c *client) decisions(ctx context.Context, incident string) ([]decision, error) {
 	var out struct {
 		Decisions []decision `json:"decisions"`

@@ -50,7 +50,7 @@ func (s *stage) tellFaults(ctx context.Context) error {
 	s.say("Steersman learns what is normal; then the faults begin.")
 	err := until(ctx, s.patient(3*time.Minute), func(ctx context.Context) error {
 		n, err := s.steersman.now(ctx)
-		if err == nil && n.Learning.Ready < 1 {
+		if err == nil && n.Learning.Ready < learned {
 			err = fmt.Errorf("ready is %.2f", n.Learning.Ready)
 		}
 		return err
