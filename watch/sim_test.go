@@ -155,4 +155,6 @@ func run(t *testing.T, cfg watch.Config, log *memoryLog) (*papers, *watch.Watche
 	return out, w
 }
 
-func seconds(n float64) time.Time { return watchtest.Start.Add(time.Duration(n * float64(time.Second))) }
+func seconds(n float64) time.Time {
+	return watchtest.Start.Add(time.Duration(n * float64(time.Second)))
+}

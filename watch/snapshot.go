@@ -71,38 +71,68 @@ func decode(data []byte) (s snapshot, err error) {
 	return s, nil
 }
 
-// snapshotIfDue writes the state when enough log time has passed since the
-// last time.
+// snapshotIfDue begins a snapshot when enough log time has passed since the
+// last one. The state is taken at once; a slow disk delays the next snapshot,
+// not the watching.
 func (w *Watcher) snapshotIfDue() error {
+	if err := w.snapshotDone(false); err != nil {
+		return err
+	}
 	every := w.cfg.SnapshotEvery
-	if w.written.bytes > snapshotCheap {
-		every = min(snapshotRare, every*time.Duration(w.written.bytes)/snapshotCheap)
+	if w.saving.bytes > snapshotCheap {
+		every = min(snapshotRare, every*time.Duration(w.saving.bytes)/snapshotCheap)
 	}
-	if w.opt.Dir == "" || w.state.Now-w.written.at < every.Milliseconds() {
-		return nil
+	if w.saving.at == 0 {
+		w.saving.at = w.state.Now
 	}
-	first := w.written.at == 0
-	w.written.at = w.state.Now
-	if first {
+	if w.opt.Dir == "" || w.saving.done != nil || w.state.Now-w.saving.at < every.Milliseconds() {
 		return nil
 	}
 	return w.save()
 }
 
-// save writes the snapshot beside the old one and renames it into its place.
+// save begins to write the snapshot beside the old one, to be renamed into its
+// place. snapshotDone must be asked for the end.
 func (w *Watcher) save() error {
 	data, err := w.encode()
 	if err != nil {
 		return err
 	}
+	done := make(chan error, 1)
+	w.saving.at, w.saving.bytes, w.saving.seq, w.saving.done = w.state.Now, len(data), w.state.Seq, done
 	path := filepath.Join(w.opt.Dir, snapshotName)
-	if err := write(path, data); err != nil {
-		return fmt.Errorf("write snapshot %s: %w", path, err)
+	go func() {
+		if err := write(path, data); err != nil {
+			done <- fmt.Errorf("write snapshot %s: %w", path, err)
+		}
+		close(done)
+	}()
+	return nil
+}
+
+// snapshotDone looks whether the snapshot under way, if there is one, has come
+// to its end, or waits for that. Only then may the log forget.
+func (w *Watcher) snapshotDone(wait bool) error {
+	if w.saving.done == nil {
+		return nil
 	}
-	w.written.bytes = len(data)
+	var err error
+	if wait {
+		err = <-w.saving.done
+	} else {
+		select {
+		case err = <-w.saving.done:
+		default:
+			return nil
+		}
+	}
+	w.saving.done = nil
+	if err != nil {
+		return err
+	}
 	w.meters.snapshots.Inc()
-	w.meters.bytes.Set(float64(len(data)))
-	w.log.Keep(Consumer, w.state.Seq)
+	w.meters.bytes.Set(float64(w.saving.bytes))
+	w.log.Keep(Consumer, w.saving.seq)
 	return nil
 }
 
@@ -148,7 +178,7 @@ func (w *Watcher) restore() error {
 		w.opt.Logger.Error("the snapshot of the watch is ignored: what was learned is learned again from what the log still holds", "file", path, "err", err)
 		return nil
 	}
-	w.written.bytes, w.written.at = len(data), w.state.Now
+	w.saving.bytes, w.saving.at = len(data), w.state.Now
 	return nil
 }
 

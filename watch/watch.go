@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -89,15 +90,18 @@ type Watcher struct {
 	drawn  atomic.Pointer[fact.Map]
 	ready  atomic.Uint64 // readiness of the detectors as float bits
 
-	graph   *topology.Graph
-	detect  *metrics.Metrics
-	ring    *flow.Ring
-	triage  *triage.Triage
-	state   state
-	names   map[fact.Labels]entity.Identity // a cache
-	written struct {
+	graph  *topology.Graph
+	detect *metrics.Metrics
+	ring   *flow.Ring
+	triage *triage.Triage
+	state  state
+	names  map[fact.Labels]entity.Identity // a cache
+	whole  bool                            // the last record was taken in whole
+	saving struct {
 		at    int64 // log time of the last snapshot, Unix milliseconds
 		bytes int
+		seq   uint64
+		done  chan error // of the snapshot being written; nil: there is none
 	}
 }
 
@@ -162,19 +166,23 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return err
 	}
 	w.log.Keep(Consumer, w.state.Seq)
+	w.whole = true
 	err := w.log.Follow(ctx, w.state.Seq, func(seq uint64, b *fact.Batch) error {
+		w.whole = false
 		if err := w.take(ctx, seq, b); err != nil {
 			return err
 		}
+		w.whole = true
 		return w.snapshotIfDue()
 	})
-	if ctx.Err() != nil {
-		return nil
+	end := w.snapshotDone(true)
+	if ctx.Err() == nil {
+		return errors.Join(fmt.Errorf("watch: follow the log after %d: %w", w.state.Seq, err), end)
 	}
-	if err != nil {
-		return fmt.Errorf("watch: follow the log after %d: %w", w.state.Seq, err)
+	if end == nil && w.whole && w.opt.Dir != "" {
+		end = errors.Join(w.save(), w.snapshotDone(true)) // so that the next start has little to replay
 	}
-	return nil
+	return end
 }
 
 // Map returns the services as they were at the last tick. The caller must not

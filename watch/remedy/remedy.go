@@ -282,7 +282,11 @@ func nothing(in *Input) fact.Alternative {
 			say.Count(in.Service.In.Now.Requests/minutes), say.Name(in.Service.Entity), say.Seconds(in.Felt.Now), say.Seconds(in.Felt.Before))
 		return a
 	}
-	a.Why = fmt.Sprintf("%s of requests to %s go on failing", say.Percent(im.ErrorRatio), say.Name(im.Entity))
+	if lasted := in.Now.Sub(in.Incident.Onset).Minutes(); lasted > 0 && im.Failed >= 1 {
+		a.Why = fmt.Sprintf("about %s more requests to %s fail with each minute of waiting", say.Count(im.Failed/lasted), say.Name(im.Entity))
+		return a
+	}
+	a.Why = fmt.Sprintf("%s of requests to %s go on failing, minute for minute", say.Percent(im.ErrorRatio), say.Name(im.Entity))
 	return a
 }
 

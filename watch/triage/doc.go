@@ -23,9 +23,9 @@
 // there are fewer requests. What explains rather than hurts joins when it is
 // about a service or host of the incident and began near the onset.
 //
-// An incident is resolved when all its symptoms ended at least Quiet ago. A
-// symptom that would have joined within Reopen after that opens it again; a
-// later one opens a new incident.
+// An incident is resolved when all its symptoms ended at least Quiet ago. The
+// same harm to its likely cause within Reopen after that opens it again;
+// anything else, and anything later, is a new incident.
 //
 // # Limits
 //

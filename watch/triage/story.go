@@ -73,6 +73,21 @@ func (s *Story) Suffering(e fact.Entity) bool {
 	return false
 }
 
+// isBack reports whether a new symptom is the old trouble again.
+func (s *Story) isBack(f *fact.Finding) bool {
+	blamed := s.Blamed()
+	return slices.ContainsFunc(s.Members, func(g fact.Finding) bool {
+		a, b := f.Signal, g.Signal
+		if !cause.Hurts(&g) || a.Kind != b.Kind || a.Entity != b.Entity {
+			return false
+		}
+		if blamed.IsZero() {
+			return a.Client == b.Client && a.Side == b.Side
+		}
+		return a.Entity == blamed
+	})
+}
+
 // involves reports whether a symptom is about e or seen by it.
 func (s *Story) involves(e fact.Entity) bool {
 	return slices.ContainsFunc(s.Members, func(f fact.Finding) bool {

@@ -35,10 +35,12 @@ func (t *Triage) Refused() uint64 { return t.refused }
 // Take sorts findings, new ones and known ones that changed, into stories, and
 // resolves what is over. It returns the stories that were opened just now.
 func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (opened []*Story) {
+	for i := range findings {
+		t.reopen(&findings[i])
+	}
 	for _, f := range findings {
 		if s, ok := t.home[f.ID]; ok {
 			s.Changed = s.put(f, t.cfg.MaxMembers) || s.Changed
-			t.reopenBy(s, &f)
 			continue
 		}
 		if !cause.Hurts(&f) {
@@ -58,10 +60,21 @@ func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (open
 	return opened
 }
 
-// reopenBy opens a resolved story again when one of its own symptoms is back.
-func (t *Triage) reopenBy(s *Story, f *fact.Finding) {
-	if s.Paper.State == fact.Resolved && cause.Hurts(f) && f.Ended.IsZero() {
-		s.Paper.State, s.Paper.Resolved, s.Changed = fact.Open, time.Time{}, true
+// reopen opens a resolved story again when a new symptom says that its trouble
+// is back: the same kind of harm to the likely cause, or, when nobody was
+// blamed, the very signal that suffered before.
+func (t *Triage) reopen(f *fact.Finding) {
+	if _, known := t.home[f.ID]; known || !cause.Hurts(f) || !f.Ended.IsZero() {
+		return
+	}
+	for _, s := range t.stories {
+		if s.Paper.State != fact.Resolved || !s.isBack(f) {
+			continue
+		}
+		s.Paper.State, s.Paper.Resolved = fact.Open, time.Time{}
+		t.join(s, *f)
+		s.Changed = true
+		return
 	}
 }
 
@@ -69,7 +82,6 @@ func (t *Triage) join(s *Story, f fact.Finding) {
 	s.Changed = s.put(f, t.cfg.MaxMembers) || s.Changed
 	t.home[f.ID] = s
 	t.loose = slices.DeleteFunc(t.loose, func(g fact.Finding) bool { return g.ID == f.ID })
-	t.reopenBy(s, &f)
 }
 
 // place finds the story that a new symptom belongs to: the one whose onset is
@@ -78,7 +90,7 @@ func (t *Triage) place(f *fact.Finding, calls Calls) *Story {
 	var best *Story
 	var nearest time.Duration
 	for _, s := range t.stories {
-		if !t.touches(s, f, calls) {
+		if s.Paper.State != fact.Open || !t.touches(s, f, calls) {
 			continue
 		}
 		if d := f.Onset.Sub(s.Paper.Onset).Abs(); best == nil || d < nearest {

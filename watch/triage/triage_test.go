@@ -151,15 +151,29 @@ func TestResolveAndReopen(t *testing.T) {
 	if s.Paper.State != fact.Open || !s.Paper.Resolved.IsZero() || len(tr.Stories()) != 1 {
 		t.Fatalf("a symptom 18 s after: %s, %d stories; want the same one open", s.Paper.State, len(tr.Stories()))
 	}
+	if got := tr.Take(at(91), []fact.Finding{finding(t, "errors archive<billing 88")}, calls); len(got) != 1 {
+		t.Errorf("another trouble meanwhile opened %d", len(got))
+	}
 	again := finding(t, "errors payment<checkout 87")
 	again.Ended = at(100)
-	tr.Take(at(112), []fact.Finding{again}, calls)
-	s.Changed = false
-	tr.Take(at(150), nil, calls)
+	other := finding(t, "errors archive<billing 88")
+	other.Ended = at(100)
+	tr.Take(at(112), []fact.Finding{again, other}, calls)
+	s.Changed, tr.Stories()[1].Changed = false, false
+	if got := tr.Take(at(120), []fact.Finding{finding(t, "latency payment<checkout 118")}, calls); len(got) != 1 {
+		t.Errorf("another harm just after opened %d incidents, want its own", len(got))
+	}
+	slow := finding(t, "latency payment<checkout 118")
+	slow.Ended = at(120)
+	tr.Take(at(132), []fact.Finding{slow}, calls)
+	for _, s := range tr.Stories() {
+		s.Changed = false
+	}
+	tr.Take(at(175), nil, calls)
 	if len(tr.Stories()) != 0 {
 		t.Fatalf("still remembered: %+v", s.Paper)
 	}
-	opened = tr.Take(at(160), []fact.Finding{finding(t, "errors payment<checkout 157")}, calls)
+	opened = tr.Take(at(180), []fact.Finding{finding(t, "errors payment<checkout 177")}, calls)
 	if len(opened) != 1 || opened[0].Paper.ID == id {
 		t.Errorf("a symptom a minute after: %d opened", len(opened))
 	}
