@@ -119,7 +119,7 @@ func (w *worker) link() (api.Link, error) {
 }
 
 func (w *worker) learning() api.Learning {
-	l := api.Learning{}
+	l := api.Learning{Ready: w.watcher.Readiness()}
 	for _, s := range w.sources.Sources() {
 		if l.Since.IsZero() || s.FirstSeen.Before(l.Since) {
 			l.Since = s.FirstSeen

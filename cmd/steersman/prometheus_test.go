@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/steersman-ops/steersman/store/storetest/realprom"
+)
+
+// promQuery asks a Prometheus API and returns the answer's result, with series
+// in a fixed order.
+func promQuery(t *testing.T, base, path string) []string {
+	t.Helper()
+	resp, err := http.Get(base + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("GET %s%s: %d %s %v", base, path, resp.StatusCode, body, err)
+	}
+	var out struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	if err := json.Unmarshal(body, &out); err != nil {
+		t.Fatal(err)
+	}
+	list := make([]string, 0, len(out.Data.Result))
+	for _, r := range out.Data.Result {
+		list = append(list, string(r))
+	}
+	sort.Strings(list)
+	return list
+}
+
+// A real Prometheus scrapes itself and a node exporter and writes to the real
+// program through its front door. Asked the same afterwards, both answer the
+// same.
+func TestSameAnswersAsPrometheus(t *testing.T) {
+	r := start(t, "")
+	prom, stop := realprom.Start(t, realprom.Options{RemoteWrite: r.base + "/api/v1/write"})
+	defer stop()
+
+	// Let it scrape for a while, and compare as of a moment that lies far
+	// enough back for everything before it to have arrived.
+	begin := time.Now()
+	time.Sleep(8 * time.Second)
+	at := begin.Add(6 * time.Second).Truncate(time.Second)
+	settled := fmt.Sprintf("/api/v1/query?query=%s&time=%d", urlEscape(`count({job=~"node|prometheus"})`), at.Unix())
+	for i := 0; ; i++ {
+		a, b := promQuery(t, prom, settled), promQuery(t, r.base, settled)
+		if fmt.Sprint(a) == fmt.Sprint(b) && len(a) > 0 {
+			break
+		}
+		if i == 100 {
+			t.Fatalf("Prometheus has %v series at %v, Steersman %v", a, at, b)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, q := range []string{
+		`{job="node"}[4s]`,
+		`{__name__=~"prometheus_tsdb_.*|go_.*"}[4s]`,
+		`up`,
+		`sum by (mode) (rate(node_cpu_seconds_total[5s]))`,
+		`rate(prometheus_http_requests_total[5s])`,
+		`histogram_quantile(0.9, sum by (le) (prometheus_http_request_duration_seconds_bucket))`,
+		`topk(5, node_filesystem_avail_bytes)`,
+		`absent(nothing_like_this)`,
+	} {
+		path := fmt.Sprintf("/api/v1/query?query=%s&time=%d", urlEscape(q), at.Unix())
+		want, got := promQuery(t, prom, path), promQuery(t, r.base, path)
+		if len(want) == 0 {
+			t.Errorf("%s: Prometheus gives nothing, so nothing is compared", q)
+		}
+		if strings.Join(want, "\n") != strings.Join(got, "\n") {
+			t.Errorf("%s at %v:\nPrometheus %d results, Steersman %d; first difference:\n%s", q, at, len(want), len(got), firstDifference(want, got))
+		}
+	}
+	path := fmt.Sprintf("/api/v1/query_range?query=%s&start=%d&end=%d&step=1", urlEscape(`node_load1`), begin.Unix()+1, at.Unix())
+	if want, got := promQuery(t, prom, path), promQuery(t, r.base, path); strings.Join(want, "\n") != strings.Join(got, "\n") {
+		t.Errorf("query_range: %s", firstDifference(want, got))
+	}
+
+	received, refused, accepted := r.metric("steersman_signal_received_items_total"), r.metric("steersman_signal_refused_items_total"), r.metric("steersman_signal_accepted_items_total")
+	if received == 0 || received != refused+accepted {
+		t.Errorf("the account does not add up: received %v, refused %v, accepted %v", received, refused, accepted)
+	}
+}
+
+func firstDifference(want, got []string) string {
+	for i := range max(len(want), len(got)) {
+		var a, b string
+		if i < len(want) {
+			a = want[i]
+		}
+		if i < len(got) {
+			b = got[i]
+		}
+		if a != b {
+			return fmt.Sprintf("  Prometheus %s\n  Steersman  %s", a, b)
+		}
+	}
+	return "none"
+}
