@@ -1,0 +1,103 @@
+package watch_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/watch"
+	"github.com/steersman-ops/steersman/watch/watchtest"
+)
+
+// names are the blamed entities in order of opening, "?" where nobody was.
+func names(all []fact.Incident) []string {
+	var out []string
+	for _, i := range all {
+		if i.Abstained || len(i.Causes) == 0 {
+			out = append(out, "?")
+			continue
+		}
+		out = append(out, i.Causes[0].Entity.Name)
+	}
+	return out
+}
+
+func TestTroubles(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		faults []watchtest.Fault
+		load   bool // the host tells of its load, which rises with the fault
+		want   []string
+	}{
+		{
+			name: "another root while the first lasts",
+			faults: []watchtest.Fault{
+				{From: begins, To: 330, Service: "payment", Fails: 0.3},
+				{From: 280, To: 330, Service: "catalog", Slower: 300 * time.Millisecond},
+			},
+			want: []string{"payment", "catalog"},
+		},
+		{
+			name: "another fault a moment after the first is over",
+			faults: []watchtest.Fault{
+				{From: begins, To: 210, Service: "payment", Fails: 0.4},
+				{From: 240, To: 270, Service: "inventory", Slower: 300 * time.Millisecond},
+			},
+			want: []string{"payment", "inventory"},
+		},
+		{
+			name: "the same fault again at once is the same incident",
+			faults: []watchtest.Fault{
+				{From: begins, To: 210, Service: "payment", Fails: 0.4},
+				{From: 232, To: 260, Service: "payment", Fails: 0.4},
+			},
+			want: []string{"payment"},
+		},
+		{
+			name:   "a dependency that hangs until its callers give up",
+			faults: []watchtest.Fault{{From: begins, To: 240, Service: "recommendation", Slower: 8 * time.Second}},
+			want:   []string{"recommendation"},
+		},
+		{
+			name:   "a busy host",
+			faults: []watchtest.Fault{{From: begins, To: 260, Factor: 5}},
+			load:   true,
+			want:   []string{"node-1"},
+		},
+		{
+			name: "a surge that one service does not bear",
+			faults: []watchtest.Fault{
+				{From: begins, To: 240, Surge: 4},
+				{From: begins + 2, To: 240, Service: "catalog", Slower: 200 * time.Millisecond},
+			},
+			want: []string{"frontend"},
+		},
+		{name: "a surge that all bear", faults: []watchtest.Fault{{From: begins, To: 240, Surge: 4}}},
+		{name: "one failed request in fifty, always", faults: []watchtest.Fault{{Service: "payment", Fails: 0.02}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			extra := make(map[int]*fact.Batch)
+			rnd := rand.New(rand.NewPCG(5, 5))
+			for s := 0; tt.load && s < 360; s += 5 {
+				v := 0.4 + 0.1*rnd.Float64()
+				if s >= begins && s < 260 {
+					v = 9
+				}
+				extra[s] = load("node-1", s, v)
+			}
+			out, _ := run(t, watch.Config{}, record(watchtest.NewShop(3, 30, tt.faults...), 360, extra))
+			all := out.all()
+			if got := names(all); !slices.Equal(got, tt.want) {
+				t.Errorf("blamed %v, want %v: %s", got, tt.want, show(all))
+			}
+			for _, i := range all {
+				if i.State != fact.Resolved {
+					t.Errorf("%q is still open", i.Title)
+				}
+			}
+		})
+	}
+}
