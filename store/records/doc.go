@@ -19,8 +19,8 @@
 //
 // # Limits
 //
-// A Put costs one fsync, so some hundreds a second at best. Lists are in
-// order of time, newest first, and at most [MaxLimit] long; After continues
-// them. A paper whose numbers include NaN or infinities cannot be JSON and is
-// refused.
+// A Put costs one fsync, so some hundreds to thousands a second at best. Lists
+// are in order of time, newest first; After continues them. The last Put
+// counts, even if the paper says that it is older than what is stored. A paper
+// whose numbers include NaN or infinities cannot be JSON and is refused.
 package records

@@ -13,11 +13,11 @@ import (
 	"github.com/steersman-ops/steersman/fact"
 )
 
-// DefaultLimit is how long a list is when the query does not say, and MaxLimit
-// how long it can be.
+// DefaultLimit is how long a list is when the query does not say. NoLimit asks
+// for everything; it is for the rooms behind, never for what a client asks.
 const (
 	DefaultLimit = 100
-	MaxLimit     = 1000
+	NoLimit      = math.MaxInt32
 )
 
 // An IncidentQuery selects incidents, newest onset first.
@@ -39,9 +39,10 @@ type FindingQuery struct {
 
 // A DecisionQuery selects decisions, newest proposal first.
 type DecisionQuery struct {
-	Open     bool   // only those that have not reached an end state
-	Incident string // of this incident; empty: any
-	After    string // id of the last one of the list that this continues
+	Open     bool      // only those that have not reached an end state
+	Since    time.Time // those that changed at this time or later, and all that have not reached an end state; zero: any
+	Incident string    // of this incident; empty: any
+	After    string    // id of the last one of the list that this continues
 	Limit    int
 }
 
@@ -99,6 +100,7 @@ func (s *Store) Findings(ctx context.Context, q FindingQuery) ([]fact.Finding, e
 func (s *Store) Decisions(ctx context.Context, q DecisionQuery) ([]fact.Decision, error) {
 	w := newList("decision", "created")
 	w.when(q.Open, "done = 0")
+	w.when(!q.Since.IsZero(), "(done = 0 OR updated >= ?)", micros(q.Since))
 	w.when(q.Incident != "", "incident = ?", q.Incident)
 	return list[fact.Decision](ctx, s, w, q.After, q.Limit)
 }
@@ -156,7 +158,7 @@ func list[T any](ctx context.Context, s *Store, l *listing, after string, limit 
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return scan[T](ctx, s, l.kind, l.sql(), append(l.args, min(limit, MaxLimit))...)
+	return scan[T](ctx, s, l.kind, l.sql(), append(l.args, limit)...)
 }
 
 // place returns where in the order a paper stands.

@@ -38,6 +38,7 @@ CREATE TABLE decisions (
     body     TEXT    NOT NULL
 );
 CREATE INDEX decisions_by_created ON decisions (created, id);
+CREATE INDEX decisions_by_update ON decisions (updated);
 CREATE INDEX decisions_open ON decisions (created, id) WHERE done = 0;
 CREATE INDEX decisions_by_incident ON decisions (incident, created, id);
 

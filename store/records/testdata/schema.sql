@@ -20,6 +20,7 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_by_created ON decisions (created, id);
 CREATE INDEX decisions_by_incident ON decisions (incident, created, id);
+CREATE INDEX decisions_by_update ON decisions (updated);
 CREATE INDEX decisions_open ON decisions (created, id) WHERE done = 0;
 CREATE TABLE findings (
     id     TEXT PRIMARY KEY,

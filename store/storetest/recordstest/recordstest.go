@@ -278,13 +278,15 @@ func continues(t *testing.T, s Store) {
 }
 
 func hasLimit(t *testing.T, s Store) {
-	for i := range 5 {
+	const n = records.DefaultLimit + 10
+	for i := range n {
 		must(t, s.PutChange(t.Context(), change(fmt.Sprintf("c-%d", i), "payment", i)))
 	}
-	ids(t, "two changes", changeID, "c-4", "c-3")(s.Changes(t.Context(), records.ChangeQuery{Limit: 2}))
-	list, err := s.Changes(t.Context(), records.ChangeQuery{Limit: -1})
-	must(t, err)
-	if len(list) != 5 {
-		t.Errorf("a negative limit gives %d of 5 changes, want the default limit", len(list))
+	for limit, want := range map[int]int{2: 2, 0: records.DefaultLimit, -1: records.DefaultLimit, records.NoLimit: n} {
+		list, err := s.Changes(t.Context(), records.ChangeQuery{Limit: limit})
+		must(t, err)
+		if len(list) != want {
+			t.Errorf("limit %d gives %d of %d changes, want %d", limit, len(list), n, want)
+		}
 	}
 }

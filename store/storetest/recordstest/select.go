@@ -66,6 +66,8 @@ func decisions(t *testing.T, s Store) {
 	}{
 		{"open", records.DecisionQuery{Open: true}, []string{"p-acting", "p-waiting"}},
 		{"of an incident", records.DecisionQuery{Incident: "inc-0"}, []string{"p-kept", "p-waiting"}},
+		{"changed since, and the open ones", records.DecisionQuery{Since: at(3)}, []string{"p-unclear", "p-acting", "p-waiting"}},
+		{"changed later, and the open ones", records.DecisionQuery{Since: at(4)}, []string{"p-acting", "p-waiting"}},
 		{"open of an incident", records.DecisionQuery{Incident: "inc-1", Open: true}, []string{"p-acting"}},
 		{"of no incident", records.DecisionQuery{Incident: "inc-9"}, []string{}},
 		{"open, the second page", records.DecisionQuery{Open: true, After: "p-acting"}, []string{"p-waiting"}},
