@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -65,7 +66,7 @@ type crash struct{ point string }
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, dir: t.TempDir(), now: start, leaves: make(map[string]leaf), dec: make(map[string][]byte),
+		t: t, dir: memoryDir(t), now: start, leaves: make(map[string]leaf), dec: make(map[string][]byte),
 		open: map[string]bool{"inc-1": true, "inc-2": true}, cfg: policy.Default(), broken: make(map[string]error),
 	}
 	w.router = &fakeRouter{w: w, weights: map[string]string{"v1": "0", "v2": "100"}, ids: make(map[string]int)}
@@ -78,6 +79,17 @@ func newWorld(t *testing.T) *world {
 	}
 	w.boot()
 	return w
+}
+
+// memoryDir returns a directory in memory if there is such a thing: here the
+// program crashes, not the machine, and thousands of syncs add up.
+func memoryDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "gate")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // boot starts the program anew on what survived.
