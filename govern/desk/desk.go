@@ -16,7 +16,8 @@
 // # Limits
 //
 // If the kill switch was turned twice while the ledger took nothing, only the
-// last turn is written.
+// last turn is written. A switch that stays engaged is told to the intake log
+// again at each start, under the same key; the ledger takes it once.
 package desk
 
 import (
