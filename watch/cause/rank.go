@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -115,24 +116,17 @@ func (r *ranker) scope() map[fact.Entity]bool {
 // judge turns scores into probabilities, dismisses, and abstains.
 func (r *ranker) judge(all []*candidate) Result {
 	slices.SortStableFunc(all, func(a, b *candidate) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return flow.CompareEntities(a.cause.Entity, b.cause.Entity)
+		return cmp.Or(cmp.Compare(b.score, a.score), flow.CompareEntities(a.cause.Entity, b.cause.Entity))
 	})
 	total := math.Exp(unknown)
 	for _, c := range all {
 		total += math.Exp(c.score)
 	}
-	var res Result
+	res := Result{Causes: []fact.Cause{}, RuledOut: []fact.Cause{}}
 	var kept []*candidate
 	sum := math.Exp(unknown)
 	for _, c := range all {
-		sortEvidence(c.cause.For)
-		sortEvidence(c.cause.Against)
+		c.cause.For, c.cause.Against = inOrder(c.cause.For), inOrder(c.cause.Against)
 		if p := math.Exp(c.score) / total; len(kept) < maxCauses && p >= negligible/5 && (p >= negligible || len(c.cause.Against) == 0) {
 			kept = append(kept, c)
 			sum += math.Exp(c.score)
@@ -151,16 +145,16 @@ func (r *ranker) judge(all []*candidate) Result {
 	return res
 }
 
-func sortEvidence(es []fact.Evidence) {
+// inOrder sorts evidence, the weightiest first. The result is never nil: papers
+// list nothing as an empty list.
+func inOrder(es []fact.Evidence) []fact.Evidence {
 	slices.SortStableFunc(es, func(a, b fact.Evidence) int {
-		switch x, y := math.Abs(a.Weight), math.Abs(b.Weight); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return strings.Compare(a.Text, b.Text)
+		return cmp.Or(cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)), cmp.Compare(a.Text, b.Text))
 	})
+	if es == nil {
+		return []fact.Evidence{}
+	}
+	return es
 }
 
 // conclude says the result in words, or why there is none.
@@ -178,7 +172,7 @@ func (r *ranker) conclude(res *Result, kept []*candidate) {
 	default:
 		c := kept[0]
 		res.Headline, res.Felt = c.headline, c.felt
-		res.Text = fmt.Sprintf("%s is the likely cause (%s): %s", say.Name(c.cause.Entity), say.Percent(c.cause.Probability), it(c))
+		res.Text = fmt.Sprintf("%s is the likely cause (%s): %s", who(&c.cause), say.Percent(c.cause.Probability), it(c))
 		if len(kept) > 1 && kept[1].cause.Probability >= rival {
 			res.Text += fmt.Sprintf("; %s (%s) is not excluded", say.Name(kept[1].cause.Entity), say.Percent(kept[1].cause.Probability))
 		}
@@ -189,12 +183,32 @@ func (r *ranker) conclude(res *Result, kept []*candidate) {
 	}
 }
 
+// who names the culprit as the subject of a sentence.
+func who(c *fact.Cause) string {
+	switch c.Kind {
+	case fact.CauseHost:
+		return "host " + say.Name(c.Entity)
+	case fact.CauseTraffic:
+		return "more traffic at " + say.Name(c.Entity)
+	}
+	return say.Name(c.Entity)
+}
+
 // it is the cause's sentence after its name has been said.
 func it(c *candidate) string {
-	if rest, ok := strings.CutPrefix(c.cause.Text, say.Name(c.cause.Entity)+" "); ok && c.cause.Kind != fact.CauseChange {
-		return "it " + rest
+	name, text := say.Name(c.cause.Entity), c.cause.Text
+	switch c.cause.Kind {
+	case fact.CauseErrors, fact.CauseSlow, fact.CauseAbsent:
+		if rest, ok := strings.CutPrefix(text, name+" itself takes "); ok {
+			return "its own work takes " + rest
+		}
+		if rest, ok := strings.CutPrefix(text, name+" "); ok {
+			return "it " + rest
+		}
+	case fact.CauseHost:
+		return strings.TrimPrefix(text, "host "+name+" is busy: ")
 	}
-	return c.cause.Text
+	return text
 }
 
 func (r *ranker) undecided(kept []*candidate) string {

@@ -67,6 +67,7 @@ const (
 	checkWindow   = "10s"
 	checkFor      = 6
 	checkWithin   = 60
+	patience      = 30 * time.Second // with versions that have not served enough to be compared
 	maxEvidence   = 12
 )
 
@@ -178,7 +179,7 @@ func restart(in *Input, top *fact.Cause) (fact.Proposal, bool) {
 	default:
 		return fact.Proposal{}, false
 	}
-	if supervisor == nil {
+	if supervisor == nil || (in.Now.Sub(in.Incident.Onset) < patience && untold(in.Service.Versions)) {
 		return fact.Proposal{}, false
 	}
 	instance := atFault(in.Service.Instances)
@@ -196,6 +197,19 @@ func restart(in *Input, top *fact.Cause) (fact.Proposal, bool) {
 			Why:   "no version of " + name + " stands out and no change explains it",
 		}},
 	}, true
+}
+
+// untold reports whether several versions serve and one of them has served too
+// little to be compared: the fault may yet turn out to be that version's.
+func untold(vs []flow.Part) bool {
+	serving, few := 0, false
+	for _, v := range vs {
+		if v.Now.Requests > 0 {
+			serving++
+			few = few || v.Now.Requests < 20
+		}
+	}
+	return serving > 1 && few
 }
 
 // atFault is the one process that fails or is slow: the only one there is, or
@@ -292,7 +306,7 @@ func nothing(in *Input) fact.Alternative {
 
 // evidence names the findings behind the proposal.
 func evidence(inc *fact.Incident, top *fact.Cause) []string {
-	var ids []string
+	ids := []string{}
 	add := func(id string) {
 		if id != "" && len(ids) < maxEvidence && !slices.Contains(ids, id) {
 			ids = append(ids, id)

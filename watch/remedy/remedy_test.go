@@ -86,6 +86,12 @@ func TestDecide(t *testing.T) {
 		{name: "both fail alike", in: failing(fact.CauseErrors, "", func(in *remedy.Input) {
 			in.Service.Instances = []flow.Part{part("a", 1500, 150, 70), part("b", 1500, 150, 75)}
 		})},
+		{name: "two versions serve and one has served too little to tell", in: failing(fact.CauseErrors, "", func(in *remedy.Input) {
+			in.Service.Versions[1].Now.Requests, in.Incident.Onset = 8, now.Add(-10*time.Second)
+		})},
+		{name: "after half a minute that is no reason to wait", in: failing(fact.CauseErrors, "", func(in *remedy.Input) {
+			in.Service.Versions[1].Now.Requests = 8
+		}), want: "process.restart map[instance:checkout-1]"},
 		{name: "no process is known", in: failing(fact.CauseErrors, "", func(in *remedy.Input) { in.Service.Instances = nil })},
 		{name: "no actuator for the service", in: failing(fact.CauseErrors, "", func(in *remedy.Input) { in.Actuators = []remedy.Actuator{{Name: "x", Kind: fact.Restart}} })},
 		{name: "a busy host is not mended by a restart", in: failing(fact.CauseHost, "", nil)},

@@ -97,6 +97,17 @@ func (t *Triage) Tell(s *Story, now time.Time) {
 	p.Findings, p.Entities = s.shown(t.cfg.MaxShown), s.entities()
 	r := &s.Ranking
 	p.Causes, p.RuledOut, p.Unknown, p.Abstained = r.Causes, r.RuledOut, r.Unknown, r.Abstained
+	for _, list := range []*[]fact.Cause{&p.Causes, &p.RuledOut} {
+		if *list == nil {
+			*list = []fact.Cause{} // papers list nothing as an empty list
+		}
+	}
+	if p.Changes == nil {
+		p.Changes = []fact.Change{}
+	}
+	if p.Proposals == nil {
+		p.Proposals = []string{}
+	}
 	p.Title = r.Headline
 	if p.Title == "" {
 		p.Title = say.Name(p.Impact.Entity) + " " + s.feels(false)
