@@ -144,16 +144,28 @@ func (d *Doors) keep(buf []byte) {
 // gunzipMost is what deflate can expand anything to at most, rounded up.
 const gunzipMost = 1033
 
-// gunzip undoes gzip. Its last four bytes tell the length of what is inside:
-// an honest bomb is refused before it is unpacked, and a lie costs no more than
-// the limit.
+// gunzip undoes gzip. Its last four bytes tell the length of what is inside. If
+// they tell of more than the limit, it is unpacked into nothing, to see whether
+// that is true; so an honest bomb costs no memory, and one that lies no more
+// than the limit.
 func (h *hold) gunzip(raw []byte, most int) ([]byte, *Refusal) {
+	const where = "body after gzip"
 	zr, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {
 		return nil, Refuse(Malformed, "body", "not gzip: "+err.Error(), "compress it with gzip, as the header says")
 	}
 	size := int64(binary.LittleEndian.Uint32(raw[len(raw)-4:])) // the header alone is 10 bytes
-	return h.readAll(zr, most, min(size, int64(len(raw))*gunzipMost), "body after gzip", "plain_bytes")
+	if size <= int64(most) {
+		return h.readAll(zr, most, min(size, int64(len(raw))*gunzipMost), where, "plain_bytes")
+	}
+	if n, err := io.CopyN(io.Discard, zr, int64(most)+1); err != nil {
+		return nil, broken(where, int(n), err)
+	}
+	return nil, tooLarge(where, most, "plain_bytes")
+}
+
+func broken(where string, n int, err error) *Refusal {
+	return Refuse(Malformed, where, fmt.Sprintf("broken after %d bytes: %v", n, err), "send it whole")
 }
 
 // readAll reads up to most bytes and refuses at the first byte more. It grows
@@ -185,7 +197,7 @@ func (h *hold) readAll(r io.Reader, most int, size int64, where, limit string) (
 		case err == io.EOF:
 			return buf, nil
 		case err != nil:
-			return nil, Refuse(Malformed, where, fmt.Sprintf("broken after %d bytes: %v", len(buf), err), "send it whole")
+			return nil, broken(where, len(buf), err)
 		}
 	}
 }

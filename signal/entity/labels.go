@@ -6,15 +6,20 @@ import (
 	"github.com/steersman-ops/steersman/fact"
 )
 
+// place is where in Kubernetes something runs.
+type place struct{ namespace, pod, container string }
+
 // labelNames are the labels that the rules read.
 type labelNames struct {
-	otel names // service_name and its like
+	place
+	exported place
+	otel     names // service_name and its like
 
-	metric, job, instance                     string
-	namespace, pod, container, node, nodename string
-	service, app, appName, k8sApp             string
-	deployment, statefulset, daemonset        string
-	version, appVersion                       string
+	metric, job, instance              string
+	node, nodename                     string
+	service, app, appName, k8sApp      string
+	deployment, statefulset, daemonset string
+	version, appVersion                string
 }
 
 // FromLabels applies the rules to the labels of a series. It does not allocate
@@ -81,22 +86,21 @@ func readLabels(l fact.Labels) (n labelNames) {
 }
 
 // readKubernetes reads the labels that scrape configurations set. What is
-// exported_… was on the series before the scrape took the name for itself, and
-// tells more about what the series is of.
+// exported_… was on the series before the scrape took the name for itself.
 func (n *labelNames) readKubernetes(name, v string) {
 	switch name {
 	case "exported_namespace":
-		n.namespace = v
+		n.exported.namespace = v
 	case "namespace", "kubernetes_namespace":
 		n.namespace = first(n.namespace, v)
 	case "exported_pod":
-		n.pod = v
+		n.exported.pod = v
 	case "pod", "pod_name", "kubernetes_pod_name":
 		n.pod = first(n.pod, v)
 	case "exported_container":
-		n.container = v
+		n.exported.container = v
 	case "container":
-		n.container = first(n.container, v)
+		n.container = v
 	case "node", "kubernetes_node":
 		n.node = first(n.node, v)
 	case "nodename":
@@ -156,9 +160,13 @@ func carrier(job string) bool {
 	return false
 }
 
-// carried returns of what a series is that a carrier brought. The service and
+// carried returns of what a series is that a carrier brought: with
+// kube-state-metrics, the exported_… labels tell it. The service and
 // container labels come last: with kube-state-metrics they may be its own.
 func (n *labelNames) carried() Identity {
+	if n.exported != (place{}) { // then the others say where the carrier runs
+		n.place = n.exported
+	}
 	name := first(n.appName, n.app, n.k8sApp, n.deployment, n.statefulset, n.daemonset, Workload(n.pod))
 	if name == "" && !n.aboutNode() {
 		name = first(n.service, n.container)

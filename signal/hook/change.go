@@ -42,7 +42,7 @@ func Parse(body []byte, now time.Time, ahead time.Duration) (fact.Change, *signa
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&r); err != nil {
-		return fact.Change{}, badJSON(err, dec.InputOffset())
+		return fact.Change{}, badJSON(err, dec.InputOffset(), len(body))
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return fact.Change{}, signal.Refuse(signal.Malformed, fmt.Sprintf("byte %d", dec.InputOffset()), "there is more after the object", "send one change per request")
@@ -60,12 +60,12 @@ func Parse(body []byte, now time.Time, ahead time.Duration) (fact.Change, *signa
 	return finish(c, now, ahead)
 }
 
-func badJSON(err error, offset int64) *signal.Refusal {
+func badJSON(err error, offset int64, size int) *signal.Refusal {
 	where := fmt.Sprintf("byte %d", offset)
 	var typ *json.UnmarshalTypeError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return signal.Refuse(signal.Malformed, where, "the JSON ends too early", "send one object")
+		return signal.Refuse(signal.Malformed, fmt.Sprintf("byte %d", size), "the JSON ends too early", "send one object")
 	case errors.As(err, &typ) && typ.Field != "":
 		return signal.Refuse(signal.Malformed, "field "+typ.Field, "a "+typ.Value+" stands where a "+typ.Type.String()+" is wanted", "send text")
 	case strings.HasPrefix(err.Error(), "json: unknown field "):

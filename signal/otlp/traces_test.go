@@ -94,6 +94,11 @@ func goodSpan(k ptrace.SpanKind) ptrace.Span {
 	return sp
 }
 
+func newExport(lim signal.Limits) *export {
+	lim = lim.WithDefaults()
+	return &export{lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*signal.Tally)}
+}
+
 // convert translates one span of a resource with these attributes.
 func convert(sp ptrace.Span, resource ...string) (fact.Span, *signal.Refusal) {
 	td := ptrace.NewTraces()

@@ -1,25 +1,33 @@
-package otlp
+// Package likeprometheus_test compares what the OTLP door makes of metrics with
+// what Prometheus' own OTLP receiver makes of them. It stands apart because
+// Prometheus' converter brings half of Prometheus with it.
+package likeprometheus_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
-	native "github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote/otlptranslator/prometheusremotewrite"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/otlp"
 	"github.com/steersman-ops/steersman/signal/signaltest"
 )
 
@@ -29,7 +37,7 @@ type appender struct{ got map[string]string }
 func (a *appender) Commit() error   { return nil }
 func (a *appender) Rollback() error { return nil }
 
-func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v float64, _ *native.Histogram, _ *native.FloatHistogram, o storage.AppendV2Options) (storage.SeriesRef, error) {
+func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v float64, _ *histogram.Histogram, _ *histogram.FloatHistogram, o storage.AppendV2Options) (storage.SeriesRef, error) {
 	var list []fact.Label
 	ls.Range(func(l labels.Label) { list = append(list, fact.Label{Name: l.Name, Value: l.Value}) })
 	key, err := fact.NewLabels(list)
@@ -67,10 +75,10 @@ func TestMetricsAgainstPrometheus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ex := newExport(signal.Limits{})
-		ex.metrics(md)
+		d, sink := signaltest.Doors(signal.Limits{})
+		said := send(t, d, md)
 		got := make(map[string]string)
-		for _, s := range ex.batch.Series {
+		for _, s := range sink.Series() {
 			got[s.Labels.String()] = text(s.Type, s.Unit, s.Help, s.Points[0].T, s.Points[0].V)
 		}
 		if !maps.Equal(got, want.got) {
@@ -84,14 +92,23 @@ func TestMetricsAgainstPrometheus(t *testing.T) {
 					t.Errorf("%s is not what Prometheus makes", k)
 				}
 			}
-			t.Fatalf("refused: %v", ex.first)
+			t.Fatalf("answered: %s", said)
 		}
 	}
 }
 
-func newExport(lim signal.Limits) *export {
-	lim = lim.WithDefaults()
-	return &export{lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*signal.Tally)}
+// send sends metrics through the door and returns the answer.
+func send(t *testing.T, d *signal.Doors, md pmetric.Metrics) string {
+	t.Helper()
+	body, err := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/v1/metrics", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-protobuf")
+	w := httptest.NewRecorder()
+	otlp.NewHandler(d).ServeHTTP(w, r)
+	return w.Body.String()
 }
 
 func randomMetrics(r *rand.Rand) pmetric.Metrics {

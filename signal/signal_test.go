@@ -1,0 +1,310 @@
+package signal_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/signaltest"
+)
+
+func gz(b []byte) []byte {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	w.Write(b)
+	w.Close()
+	return buf.Bytes()
+}
+
+// read posts a body and reads it through d.
+func read(d *signal.Doors, enc string, body []byte) (out string, ref *signal.Refusal) {
+	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	r.Header.Set("Content-Encoding", enc)
+	b, free, ref := d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{"", "gzip", "snappy"}})
+	if ref != nil {
+		return "", ref
+	}
+	defer free()
+	return string(b), nil
+}
+
+func TestRead(t *testing.T) {
+	text := strings.Repeat("hello ", 100)
+	lie := gz([]byte(text))
+	binary.LittleEndian.PutUint32(lie[len(lie)-4:], 1) // says that one byte is inside
+	for _, tt := range []struct {
+		name, enc string
+		body      []byte
+		want      string
+		reason    signal.Reason
+		text      string
+	}{
+		{name: "plain", body: []byte(text), want: text},
+		{name: "identity", enc: "identity", body: []byte(text), want: text},
+		{name: "empty", body: nil, want: ""},
+		{name: "gzip", enc: "gzip", body: gz([]byte(text)), want: text},
+		{name: "gzip of nothing", enc: "GZIP", body: gz(nil), want: ""},
+		{name: "two gzip members", enc: "gzip", body: append(gz([]byte("a")), gz([]byte("b"))...), want: "ab"},
+		{name: "snappy", enc: "snappy", body: snappy.Encode(nil, []byte(text)), want: text},
+		{name: "just within", body: bytes.Repeat([]byte("x"), 1000), want: strings.Repeat("x", 1000)},
+		{name: "a byte too much", body: bytes.Repeat([]byte("x"), 1001), reason: signal.TooLarge, text: "body: more than 1000 bytes; send smaller batches or raise doors.limits.body_bytes"},
+		{name: "a byte too much in gzip", enc: "gzip", body: gz(make([]byte, 2001)), reason: signal.TooLarge, text: "body after gzip: more than 2000 bytes; send smaller batches or raise doors.limits.plain_bytes"},
+		{name: "a byte too much in snappy", enc: "snappy", body: snappy.Encode(nil, make([]byte, 2001)), reason: signal.TooLarge, text: "body after snappy: more than 2000 bytes; send smaller batches or raise doors.limits.plain_bytes"},
+		{name: "gzip that is none", enc: "gzip", body: []byte("hello"), reason: signal.Malformed, text: "body: not gzip: "},
+		{name: "gzip cut off", enc: "gzip", body: gz([]byte(text))[:20], reason: signal.Malformed, text: "body after gzip: broken after "},
+		{name: "gzip that lies about its size", enc: "gzip", body: lie, reason: signal.Malformed, text: "invalid checksum"},
+		{name: "snappy that is none", enc: "snappy", body: []byte{0x05, 0xff, 0xff}, reason: signal.Malformed, text: "body: not snappy: "},
+		{name: "snappy that promises too much", enc: "snappy", body: []byte{0xd0, 0x0f, 0x00, 'x'}, reason: signal.Malformed, text: "body: its header promises 2000 bytes, which 4 bytes of snappy cannot hold"},
+		{name: "brotli", enc: "br", body: nil, reason: signal.Unsupported, text: `header Content-Encoding: encoding "br" is not taken here; send none or gzip or snappy`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, _ := signaltest.Doors(signal.Limits{BodyBytes: 1000, PlainBytes: 2000})
+			got, ref := read(d, tt.enc, tt.body)
+			switch {
+			case tt.text == "" && (ref != nil || got != tt.want):
+				t.Errorf("got %q, %v", got, ref)
+			case tt.text != "" && (ref == nil || ref.Reason != tt.reason || !strings.Contains(ref.Error(), tt.text)):
+				t.Errorf("said %v, want %s: %s", ref, tt.reason, tt.text)
+			}
+		})
+	}
+}
+
+// A bomb costs no more than little, even if it lies about what is inside.
+func TestBombs(t *testing.T) {
+	honest := gz(make([]byte, 40<<20)) // 1:1000
+	liar := bytes.Clone(honest)
+	binary.LittleEndian.PutUint32(liar[len(liar)-4:], 10)
+	snap := append(binary.AppendUvarint(nil, 30<<20), bytes.Repeat([]byte{0}, 30<<10)...) // 1:1000
+	for _, tt := range []struct {
+		name, enc string
+		body      []byte
+		most      uint64
+	}{
+		{"gzip", "gzip", honest, 1 << 20},
+		{"gzip that lies", "gzip", liar, 120 << 20}, // grows to the limit of 32 MiB, by half each time
+		{"snappy", "snappy", snap, 1 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, _ := signaltest.Doors(signal.Limits{})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, ref := read(d, tt.enc, tt.body)
+			runtime.ReadMemStats(&after)
+			if ref == nil {
+				t.Fatal("taken")
+			}
+			if grew := after.TotalAlloc - before.TotalAlloc; grew > tt.most+uint64(len(tt.body)) {
+				t.Errorf("allocated %d bytes for a body of %d", grew, len(tt.body))
+			}
+		})
+	}
+}
+
+// Bodies in flight share one allowance, and it is given back.
+func TestInFlight(t *testing.T) {
+	d, _ := signaltest.Doors(signal.Limits{InFlightBytes: 10_000})
+	body := make([]byte, 4000)
+	var frees []func()
+	for i := range 3 {
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		_, free, ref := d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{""}})
+		switch {
+		case i < 2 && ref != nil:
+			t.Fatal(ref)
+		case i == 2 && (ref == nil || ref.Reason != signal.Busy):
+			t.Errorf("the third is taken: %v", ref)
+		}
+		frees = append(frees, free)
+	}
+	frees[0]()
+	if _, ref := read(d, "", body); ref != nil {
+		t.Errorf("after one is done: %v", ref)
+	}
+	frees[1]()
+	bomb := gz(make([]byte, 1<<20))
+	d.Limits.PlainBytes = 1 << 19
+	for range 20 { // what was refused holds nothing
+		read(d, "gzip", bomb)
+		read(d, "snappy", []byte{0x05, 0xff, 0xff})
+	}
+	if _, ref := read(d, "", make([]byte, 9000)); ref != nil {
+		t.Errorf("when all are done: %v", ref)
+	}
+}
+
+// Buffers are used again and never by two at once.
+func TestBuffersAreNotShared(t *testing.T) {
+	d, _ := signaltest.Doors(signal.Limits{})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			want := strings.Repeat(fmt.Sprint(i), 20_000)
+			body := gz([]byte(want))
+			for range 50 {
+				if got, ref := read(d, "gzip", body); ref != nil || got != want {
+					t.Errorf("got another's bytes, or %v", ref)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestBrokenConnection(t *testing.T) {
+	d, _ := signaltest.Doors(signal.Limits{})
+	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("abc"), errReader{}))
+	_, _, ref := d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{""}})
+	if ref == nil || ref.Error() != "body: broken after 3 bytes: connection reset; send it whole" {
+		t.Errorf("said %v", ref)
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
+
+func TestDeliver(t *testing.T) {
+	disk := errors.New("disk full")
+	for _, tt := range []struct {
+		sink   error
+		reason signal.Reason
+		status int
+	}{
+		{fact.ErrBusy, signal.Busy, 429},
+		{disk, signal.Failed, 503},
+	} {
+		d, sink := signaltest.Doors(signal.Limits{})
+		sink.Fail(tt.sink)
+		ref := d.Deliver(context.Background(), &fact.Batch{})
+		if ref == nil || ref.Reason != tt.reason || !errors.Is(ref, tt.sink) {
+			t.Fatalf("%v: %v", tt.sink, ref)
+		}
+		w := httptest.NewRecorder()
+		signal.WriteRefusal(w, ref)
+		if w.Code != tt.status || w.Header().Get("Retry-After") != "2" {
+			t.Errorf("%v: %d, Retry-After %q", tt.sink, w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+	// A sender that goes away does not undo what was begun.
+	d, sink := signaltest.Doors(signal.Limits{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	d.Sink = obedient{sink}
+	if ref := d.Deliver(ctx, &fact.Batch{}); ref != nil {
+		t.Error(ref)
+	}
+}
+
+// obedient is a sink that gives up when its context ends.
+type obedient struct{ signal.Sink }
+
+func (s obedient) Append(ctx context.Context, b *fact.Batch) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.Sink.Append(ctx, b)
+}
+
+func TestSources(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	s := signal.NewSources(signal.SourcesOptions{Max: 2, Registerer: reg})
+	at := signaltest.Now()
+	record := func(name string, received, refused int, at time.Time) {
+		var t signal.Tally
+		t.Receive(received)
+		t.Refuse(signal.Refuse(signal.BadTime, "here", "what", "do"), refused)
+		t.Settle(nil)
+		s.Record(name, "otlp", at, &t)
+	}
+	record("otlp/a", 10, 3, at)
+	record("otlp/a", 5, 0, at.Add(time.Second))
+	record("otlp/b", 1, 0, at)
+	record("otlp/c", 2, 1, at) // beyond the limit
+	record("otlp/d", 4, 0, at)
+	got := s.Sources()
+	if len(got) != 3 || got[0].Name != "otlp/(others)" || got[0].Received != 6 || got[0].Refused != 2-1 {
+		t.Fatalf("%+v", got)
+	}
+	a := got[1]
+	if a.Name != "otlp/a" || a.Received != 15 || a.Accepted != 12 || a.Refused != 3 || a.Reasons["time"] != 3 ||
+		!a.FirstSeen.Equal(at) || !a.LastSeen.Equal(at.Add(time.Second)) || a.LastRefusal != "here: what; do" {
+		t.Errorf("%+v", a)
+	}
+	want := `
+# HELP steersman_signal_accepted_items_total Samples, spans and changes that were kept before the sender got its answer.
+# TYPE steersman_signal_accepted_items_total counter
+steersman_signal_accepted_items_total{door="otlp"} 18
+# HELP steersman_signal_received_items_total Samples, spans and changes that came in. Always the sum of accepted and refused.
+# TYPE steersman_signal_received_items_total counter
+steersman_signal_received_items_total{door="otlp"} 22
+# HELP steersman_signal_refused_items_total Samples, spans and changes that were refused in the answer, by reason.
+# TYPE steersman_signal_refused_items_total counter
+steersman_signal_refused_items_total{door="otlp",reason="time"} 4
+# HELP steersman_signal_sources Sources that have an account.
+# TYPE steersman_signal_sources gauge
+steersman_signal_sources 3
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRestore(t *testing.T) {
+	at := signaltest.Now()
+	s := signal.NewSources(signal.SourcesOptions{})
+	var tally signal.Tally
+	tally.Receive(2)
+	tally.Settle(nil)
+	s.Record("a", "hook", at, &tally)
+	s.Restore([]signal.Source{{Name: "a", Kind: "hook", FirstSeen: at.Add(-time.Hour), LastSeen: at.Add(-time.Minute), Received: 10, Accepted: 7, Refused: 3, Reasons: map[string]int64{"time": 3}, LastRefusal: "no"}})
+	got := s.Sources()[0]
+	if got.Received != 12 || got.Accepted != 9 || got.Refused != 3 || got.Reasons["time"] != 3 || !got.FirstSeen.Equal(at.Add(-time.Hour)) || !got.LastSeen.Equal(at) || got.LastRefusal != "no" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	l := signal.Limits{Labels: 7}.WithDefaults()
+	want := signal.DefaultLimits()
+	want.Labels = 7
+	if l != want {
+		t.Errorf("got %+v, want %+v", l, want)
+	}
+	if err := (signal.Limits{Spans: -1}).Check(); err == nil || err.Error() != "doors.limits.spans is -1: must not be negative" {
+		t.Errorf("said %v", err)
+	}
+	if err := want.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, tt := range []struct {
+		s    string
+		n    int
+		want string
+	}{{"abc", 5, "abc"}, {"abc", 2, "ab"}, {"aü", 2, "a"}, {"ü", 0, ""}, {"ü", 1, ""}} {
+		if got := signal.Cut(tt.s, tt.n); got != tt.want {
+			t.Errorf("Cut(%q, %d) = %q, want %q", tt.s, tt.n, got, tt.want)
+		}
+	}
+}
