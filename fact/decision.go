@@ -102,7 +102,9 @@ type Decision struct {
 	Steps    []Step    `json:"steps"`
 }
 
-// A Step is one move of a decision, and the ledger leaf that proves it.
+// A Step is one move of a decision, and the ledger leaf that proves it. Between
+// being intended and being proved, for a moment or until a crash is over, Leaf is
+// -1 and Hash is empty; docs/formats/decision.md says more.
 type Step struct {
 	State State     `json:"state"`
 	At    time.Time `json:"at"`
