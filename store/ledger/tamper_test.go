@@ -30,23 +30,32 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for at := range good {
 			for bit := range 8 {
-				if testing.Short() && bit != at%8 {
-					continue
-				}
-				bad := bytes.Clone(good)
-				bad[at] ^= 1 << bit
-				write(t, path, bad)
+				put(t, f, at, good[at]^1<<bit)
 				flips++
 				if verify(t, dir, ledger.VerifyOptions{}).OK() {
 					t.Errorf("%s: bit %d of byte %d flipped and not found", name, bit, at)
 				}
 			}
+			put(t, f, at, good[at])
 		}
-		write(t, path, good)
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Logf("%d flipped bits, all found", flips)
+}
+
+func put(t *testing.T, f *os.File, at int, b byte) {
+	t.Helper()
+	if _, err := f.WriteAt([]byte{b}, int64(at)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // So is a flipped bit of the private key, unless it makes a key that signs the
