@@ -108,7 +108,8 @@ type flows struct {
 	list    []*flow
 	byKey   map[flowKey]*flow
 	// busy is what all services have in common at the moment; see host.go.
-	busy common
+	busy     common
+	lastBusy int64 // the latest second in which the machine was busy
 }
 
 func newFlows() flows { return flows{byKey: make(map[flowKey]*flow)} }
@@ -120,6 +121,9 @@ func (m *Metrics) step(t int64, edges []topology.EdgeStep) {
 	}
 	m.countRivals(t)
 	m.flows.busy = m.flows.common(t)
+	if m.flows.busy.Busy {
+		m.flows.lastBusy = t
+	}
 	for _, f := range m.flows.list {
 		m.judge(f, t)
 	}

@@ -118,3 +118,53 @@ func TestQuiet(t *testing.T) {
 		})
 	}
 }
+
+// A real fault shows through the noise of a busy machine.
+func TestFaultsOnABusyMachine(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		host func(w *world) func(int64) float64
+		seen int64 // seconds after the onset, at the latest
+	}{
+		{"busy for some seconds, again and again", func(*world) func(int64) float64 {
+			return func(t int64) float64 {
+				if t%29 < 9 {
+					return 4
+				}
+				return 1
+			}
+		}, 25},
+		{"busy all the time", func(w *world) func(int64) float64 {
+			return func(int64) float64 { return 3 * math.Exp(0.5*w.r.NormFloat64()) }
+		}, 15},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for seed := range uint64(4) {
+				w := newWorld(seed)
+				w.host = tt.host(w)
+				w.fails = func(s, _ string, t int64) float64 {
+					if s == "payment" && t >= 200 && t < 260 {
+						return 0.3
+					}
+					return 0
+				}
+				w.slow = func(s, _ string, t int64) float64 {
+					if s == "bank" && t >= 340 && t < 400 {
+						return 0.4
+					}
+					return 0
+				}
+				found, _ := w.watch(New(Config{}), 0, 420)
+				e, d := find(found, "error ratio of payment"), find(found, "self time of bank")
+				if e == nil || !within(e.Onset, 195, 204) || !within(e.Seen, 203, 211) {
+					list(t, found)
+					t.Fatalf("seed %d: no right finding about payment's errors", seed)
+				}
+				if d == nil || !within(d.Onset, 336, 350) || !within(d.Seen, 343, 340+tt.seen) {
+					list(t, found)
+					t.Fatalf("seed %d: no right finding about the time that bank takes", seed)
+				}
+			}
+		})
+	}
+}

@@ -17,6 +17,9 @@ const (
 	entryFor   = 30    // how long a busy machine is forgiven at the entry
 	slowSpread = 0.08  // the least spread, in logarithms: 8 %
 
+	recordBy    = 1.5 // above the greatest mean learned,
+	recordAfter = 24  // once so many were learned: two minutes
+
 	meanSeconds = 5  // a mean is taken over at least so many seconds
 	meanCount   = 10 // and so many requests,
 	meanLongest = 60 // or over so many seconds at most
@@ -110,8 +113,16 @@ func (s *slowSignal) learn(t int64, c count, frozen bool) {
 // most quickly.
 type view struct {
 	base, spread float64 // the normal mean in seconds, and its spread in logarithms
+	record       float64 // the greatest mean learned, in logarithms above the base
 	now          float64 // mean in seconds
 	score        float64
+}
+
+// scoreOf returns how far out a mean is. Where the noise is so wide that
+// nothing would be, what exceeds all means learned by half is worth a finding.
+func (v *view) scoreOf(mean float64) float64 {
+	above := math.Log(mean / v.base)
+	return min(max(above/v.spread, slowScore*above/(v.record+math.Log(recordBy)), 0), maxScore)
 }
 
 func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
@@ -119,18 +130,23 @@ func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
 		return
 	}
 	middle, spread := s.normal()
-	v := view{base: math.Exp(middle), spread: spread}
+	v := view{base: math.Exp(middle), spread: spread, record: math.Inf(1)}
+	if s.level.Learned() >= recordAfter {
+		v.record = s.level.Quantile(1) - middle
+	}
 	if s.ep.lasts() {
 		m.followSlow(f, s, &v, t)
 		return
 	}
 	busy := m.flows.busy
-	need, ratio := slowFor, 1.0
+	// What was slow while the machine was busy is not held against a service
+	// afterwards.
+	need, ratio, from := slowFor, 1.0, max(s.since, m.flows.lastBusy+1)
 	if busy.Busy {
-		need, ratio = busyFor, math.Exp(busy.Slower)*busyRatio/slowRatio
+		need, ratio, from = busyFor, math.Exp(busy.Slower)*busyRatio/slowRatio, s.since
 	}
-	s.run = next(s.run, s.isSlow(f, t, &v, ratio))
-	s.plain = next(s.plain, busy.Busy && f.entry && f.key.What == service && s.isSlow(f, t, &v, 1))
+	s.run = next(s.run, s.isSlow(f, from, t, &v, ratio))
+	s.plain = next(s.plain, busy.Busy && f.entry && f.key.What == service && s.isSlow(f, s.since, t, &v, 1))
 	if s.run < need && s.plain < entryFor {
 		return
 	}
@@ -158,13 +174,13 @@ func (s *slowSignal) begin(m *Metrics, f *flow, v *view, t int64) {
 	}, onset*1000)
 }
 
-// isSlow reports whether some window is slow, and by most of its single
-// seconds too. factor raises the ratio that is asked for.
-func (s *slowSignal) isSlow(f *flow, t int64, v *view, factor float64) bool {
+// isSlow reports whether some window from..t is slow, and by most of its
+// single seconds too. factor raises the ratio that is asked for.
+func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor float64) bool {
 	var c count
 	busy, slow, length := 0, 0, 0
 	for i, w := range [...]int{5, 10, 30, 60} {
-		for ; length < w && t-int64(length) >= s.since; length++ {
+		for ; length < w && t-int64(length) >= from; length++ {
 			one := f.at(t - int64(length))
 			c.add(one)
 			if one.N > 0 {
@@ -181,10 +197,10 @@ func (s *slowSignal) isSlow(f *flow, t int64, v *view, factor float64) bool {
 			continue
 		}
 		mean := s.mean(c)
-		score := math.Log(mean/v.base/factor) / v.spread
+		score := v.scoreOf(mean / factor)
 		// Few requests over a long time differ more from one another.
 		if score >= slowScore+float64(i) && mean >= v.base*factor*slowRatio && mean-v.base*factor >= slowBy {
-			v.now, v.score = mean, min(math.Log(mean/v.base)/v.spread, maxScore)
+			v.now, v.score = mean, v.scoreOf(mean)
 			return true
 		}
 	}
@@ -222,7 +238,7 @@ func (m *Metrics) followSlow(f *flow, s *slowSignal, v *view, t int64) {
 	}
 	if c := f.over(t, 5); c.N >= meanCount {
 		mean := s.mean(c)
-		s.ep.push(mean, min(max(math.Log(mean/v.base)/v.spread, 0), maxScore))
+		s.ep.push(mean, v.scoreOf(mean))
 	}
 	quiet := f.quietSpan(t)
 	mean := s.mean(f.over(t, quiet))

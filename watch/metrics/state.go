@@ -17,19 +17,19 @@ const stateVersion = 1
 // state is a Metrics on paper: a gob of lists in a fixed order, so that one
 // state has one text within a process.
 type state struct {
-	Version         int
-	Now, Swept      int64
-	Stats           Stats
-	Second, LastAny int64
-	Busy            common
-	Episodes        []episode
-	Flows           []flowState
-	Groups          []groupState
-	FreeGroups      []int32
-	Places          int32
-	FreePlaces      []int32
-	Series          []byte // see appendSeries
-	Latest          int64
+	Version                   int
+	Now, Swept                int64
+	Stats                     Stats
+	Second, LastAny, LastBusy int64
+	Busy                      common
+	Episodes                  []episode
+	Flows                     []flowState
+	Groups                    []groupState
+	FreeGroups                []int32
+	Places                    int32
+	FreePlaces                []int32
+	Series                    []byte // see appendSeries
+	Latest                    int64
 }
 
 type flowState struct {
@@ -71,7 +71,7 @@ type groupState struct {
 // Snapshot returns the whole state. m is not changed.
 func (m *Metrics) Snapshot() ([]byte, error) {
 	st := state{
-		Version: stateVersion, Now: m.now, Swept: m.swept, Stats: m.stats, Second: m.flows.second, LastAny: m.flows.lastAny,
+		Version: stateVersion, Now: m.now, Swept: m.swept, Stats: m.stats, Second: m.flows.second, LastAny: m.flows.lastAny, LastBusy: m.flows.lastBusy,
 		Busy: m.flows.busy, FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
 	}
 	number := map[*episode]int32{nil: -1}
@@ -158,7 +158,7 @@ func (fd finder) get(i int32) (*episode, error) {
 
 func (m *Metrics) restore(st *state) error {
 	m.now, m.swept, m.stats = st.Now, st.Swept, st.Stats
-	m.flows.second, m.flows.lastAny, m.flows.busy = st.Second, st.LastAny, st.Busy
+	m.flows.second, m.flows.lastAny, m.flows.lastBusy, m.flows.busy = st.Second, st.LastAny, st.LastBusy, st.Busy
 	for i := range st.Episodes {
 		m.episodes = append(m.episodes, &st.Episodes[i])
 	}
