@@ -1,5 +1,5 @@
 // States as shape, word and colour together.
-import type { DecisionState, Health, Incident } from '../api/types';
+import type { Incident } from '../api/types';
 import { healthWords, stateWords } from '../lib/sentences';
 import { Icon, type IconName } from './icon';
 import classes from './mark.module.css';
@@ -15,7 +15,7 @@ export function Mark({ icon, tone, children }: { icon: IconName; tone: Tone; chi
   );
 }
 
-const decision: Record<DecisionState, [IconName, Tone]> = {
+const decision: Record<string, [IconName, Tone]> = {
   proposed: ['dot', 'quiet'],
   waiting: ['wait', 'accent'],
   approved: ['check', 'accent'],
@@ -30,7 +30,7 @@ const decision: Record<DecisionState, [IconName, Tone]> = {
   unclear: ['question', 'plain'],
 };
 
-export function DecisionMark({ state }: { state: DecisionState }) {
+export function DecisionMark({ state }: { state: string }) {
   const [icon, tone] = decision[state] ?? ['question', 'plain'];
   return (
     <Mark icon={icon} tone={tone}>
@@ -51,7 +51,7 @@ export function IncidentMark({ incident }: { incident: Pick<Incident, 'state'> }
   );
 }
 
-export const healthIcon: Record<Health, IconName> = {
+export const healthIcon: Record<string, IconName> = {
   healthy: 'check',
   suffers: 'suffers',
   cause: 'cause',
@@ -59,7 +59,7 @@ export const healthIcon: Record<Health, IconName> = {
   silent: 'silent',
 };
 
-const healthTone: Record<Health, Tone> = {
+const healthTone: Record<string, Tone> = {
   healthy: 'quiet',
   suffers: 'warn',
   cause: 'harm',
@@ -67,7 +67,7 @@ const healthTone: Record<Health, Tone> = {
   silent: 'quiet',
 };
 
-export function HealthMark({ health }: { health: Health }) {
+export function HealthMark({ health }: { health: string }) {
   return (
     <Mark icon={healthIcon[health] ?? 'question'} tone={healthTone[health] ?? 'quiet'}>
       {healthWords[health] ?? health}

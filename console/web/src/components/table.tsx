@@ -20,7 +20,7 @@ export function DataTable({ label, head, rows, numeric = [] }: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className={classes.box} tabIndex={0} aria-label={label}>
-      <table className={classes.table}>
+      <table className={classes.table} style={{ minWidth: head.length * 92 }}>
         <thead>
           <tr>
             {head.map((h, i) => (

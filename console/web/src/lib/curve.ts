@@ -18,10 +18,16 @@ export function curve(client: string, server: string, l: Layout, size: Size): Cu
   const back = from.x >= to.x;
   if (back) {
     const [a, b] = [
-      { x: from.x, y: from.y + mid + 8 },
-      { x: to.x + size.width, y: to.y + mid + 8 },
+      { x: from.x + size.width / 2, y: from.y + size.height },
+      { x: to.x + size.width / 2, y: to.y + size.height + 4 },
     ];
-    return { path: bezier([a, b]), middle: between(a, b), end: b, back };
+    const low = Math.max(a.y, b.y) + 40;
+    return {
+      path: `M${a.x} ${a.y}C${a.x} ${low} ${b.x} ${low} ${b.x} ${b.y}`,
+      middle: { x: Math.round((a.x + b.x) / 2), y: Math.round((a.y + b.y + 6 * low) / 8) },
+      end: b,
+      back,
+    };
   }
   const a = { x: from.x + size.width, y: from.y + mid };
   const b = { x: to.x, y: to.y + mid };

@@ -1,5 +1,5 @@
 // What the papers say, in words.
-import type { Decision, DecisionState, Finding, Health, Incident, MapNode, Source } from '../api/types';
+import type { Decision, Finding, Incident, MapNode, Source } from '../api/types';
 import { entityName } from './entity';
 import { count, percent, plain, seconds, span, withUnit } from './format';
 import { ms } from './time';
@@ -28,7 +28,7 @@ export function causeWords(inc: Incident): string {
   return `Probably ${what}, ${percent(first.probability)}`;
 }
 
-const directionWords = { up: 'above', down: 'below', absent: 'gone from' } as const;
+const directionWords: Record<string, string> = { up: 'above', down: 'below' };
 
 /** One sentence on a finding: what, how far, against what is normal. */
 export function findingSentence(f: Finding): string {
@@ -39,7 +39,7 @@ export function findingSentence(f: Finding): string {
       : entityName(s.entity);
   if (f.direction === 'absent') return `${where}: ${s.name} stopped coming; it was ${withUnit(f.before, s.unit)}.`;
   const range = `${withUnit(f.low, s.unit)} to ${withUnit(f.high, s.unit)}`;
-  return `${where}: ${s.name} reached ${withUnit(f.now, s.unit)}, ${directionWords[f.direction]} its normal ${range}.`;
+  return `${where}: ${s.name} reached ${withUnit(f.now, s.unit)}, ${directionWords[f.direction] ?? 'outside'} its normal ${range}.`;
 }
 
 /** Who measured a signal of an edge. */
@@ -50,7 +50,7 @@ export function sideWords(f: Finding): string {
   return 'as it measures itself';
 }
 
-export const stateWords: Record<DecisionState, string> = {
+export const stateWords: Record<string, string> = {
   proposed: 'Proposed',
   waiting: 'Waits for a person',
   approved: 'Approved',
@@ -65,8 +65,8 @@ export const stateWords: Record<DecisionState, string> = {
   unclear: 'Unclear: a person must look',
 };
 
-const ended: DecisionState[] = ['kept', 'reverted', 'refused', 'expired', 'failed', 'unclear'];
-export const isDone = (s: DecisionState) => ended.includes(s);
+const ended = ['kept', 'reverted', 'refused', 'expired', 'failed', 'unclear'];
+export const isDone = (s: string) => ended.includes(s);
 
 /** Whether a person may still answer, and whether the action may be taken back. */
 export const canAnswer = (d: Decision) => d.state === 'waiting' || d.state === 'proposed';
@@ -81,7 +81,7 @@ export const levelWords = [
   'act unattended',
 ];
 
-export const healthWords: Record<Health, string> = {
+export const healthWords: Record<string, string> = {
   healthy: 'healthy',
   suffers: 'suffers',
   cause: 'likely cause',

@@ -64,7 +64,7 @@ export function closedNamespaces(nodes: MapNode[], open: ReadonlySet<string>, li
   return new Set([...size].filter(([ns, n]) => n > 1 && !open.has(ns)).map(([ns]) => ns));
 }
 
-const severity = { cause: 4, suffers: 3, silent: 2, learning: 1, healthy: 0 } as const;
+const severity: Record<string, number> = { cause: 4, suffers: 3, silent: 2, learning: 1, healthy: 0 };
 
 /** The map with closed namespaces drawn as one box each. Calls inside of a box are not drawn. */
 export function collapse(map: ServiceMap, closed: ReadonlySet<string>): { nodes: MapNode[]; edges: MapEdge[] } {
@@ -93,7 +93,7 @@ export function collapse(map: ServiceMap, closed: ReadonlySet<string>): { nodes:
 }
 
 function join(a: MapNode, b: MapNode): MapNode {
-  const worst = severity[b.health] > severity[a.health] ? b : a;
+  const worst = (severity[b.health] ?? 0) > (severity[a.health] ?? 0) ? b : a;
   const later = (b.lastChange?.at ?? '') > (a.lastChange?.at ?? '') ? b.lastChange : a.lastChange;
   return {
     ...a,

@@ -17,7 +17,7 @@ const sea: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: 'sea',
   colors: { sea },
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: { light: 7, dark: 6 },
   autoContrast: true,
   luminanceThreshold: 0.35,
   fontFamily: 'var(--font)',

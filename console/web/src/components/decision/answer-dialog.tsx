@@ -1,4 +1,4 @@
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Problem } from '../../api/client';
 import { type Answer, useAnswer } from '../../api/queries';
@@ -6,6 +6,7 @@ import type { Decision, Receipt } from '../../api/types';
 import { percent } from '../../lib/format';
 import { checkSentence } from '../../lib/sentences';
 import { useAnnounce } from '../announcer';
+import { Dialog } from '../dialog';
 import { Icon } from '../icon';
 import { useShell } from '../shell/shell';
 import { BeforeAfter } from './before-after';
@@ -26,16 +27,9 @@ interface Props {
 /** Shows what an answer will do, and takes it. */
 export function AnswerDialog({ decision, answer, close }: Props) {
   return (
-    <Modal
-      opened={answer !== undefined}
-      onClose={close}
-      title={answer ? words[answer].title : ''}
-      size={560}
-      yOffset="8vh"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog opened={answer !== undefined} close={close} title={answer ? words[answer].title : ''} size={560}>
       {answer && <Form decision={decision} answer={answer} close={close} />}
-    </Modal>
+    </Dialog>
   );
 }
 

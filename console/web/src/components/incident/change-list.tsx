@@ -6,7 +6,7 @@ import { Moment } from '../moment';
 import { Rows, Section } from '../section';
 import classes from './change-list.module.css';
 
-const words: Record<Change['kind'], string> = {
+const words: Record<string, string> = {
   deployed: 'deployed',
   rolledback: 'rolled back',
   configured: 'configured',

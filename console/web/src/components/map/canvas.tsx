@@ -11,7 +11,7 @@ import { useTopology } from './use-topology';
 
 export const size = { width: 192, height: 64, gapX: 96, gapY: 24 };
 const margin = 24;
-const least = 0.55; // a scale below which text cannot be read
+const least = 0.72; // a scale below which text cannot be read
 
 interface Props {
   nodes: MapNode[];

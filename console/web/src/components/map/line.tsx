@@ -36,8 +36,8 @@ export function Line({ edge: e, places, size, busiest, dim }: Props) {
 
 function Arrow({ curve: c, width }: { curve: Curve; width: number }) {
   const r = 4 + width / 2;
-  const d = c.back ? 1 : -1;
-  return <path className={classes.arrow} d={`M${c.end.x} ${c.end.y}l${d * r} ${-r * 0.8}v${r * 1.6}z`} />;
+  const way = c.back ? `l${-r * 0.8} ${r}h${r * 1.6}z` : `l${-r} ${-r * 0.8}v${r * 1.6}z`;
+  return <path className={classes.arrow} d={`M${c.end.x} ${c.end.y}${way}`} />;
 }
 
 function Label({ curve: c, text }: { curve: Curve; text: string }) {

@@ -55,7 +55,13 @@ export function useCommands({ openStop, openHelp, text }: Given): Command[] {
     for (const d of decisions ?? []) {
       const { id, title } = d.proposal;
       const open = `/decisions/${encodeURIComponent(id)}`;
-      out.push({ id, name: title, hint: stateWords[d.state].toLowerCase(), icon: 'decision', run: () => go(open) });
+      out.push({
+        id,
+        name: title,
+        hint: (stateWords[d.state] ?? d.state).toLowerCase(),
+        icon: 'decision',
+        run: () => go(open),
+      });
     }
     for (const { entity } of map?.nodes ?? []) {
       const open = serviceLink(entity);

@@ -1,5 +1,6 @@
-import { Modal, Switch } from '@mantine/core';
+import { Switch } from '@mantine/core';
 import { useSettings } from '../../lib/settings';
+import { Dialog } from '../dialog';
 import classes from './help.module.css';
 
 const keys: [string[], string][] = [
@@ -20,14 +21,7 @@ const keys: [string[], string][] = [
 export function Help({ opened, close }: { opened: boolean; close: () => void }) {
   const s = useSettings();
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title="Keys"
-      centered
-      size={440}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog opened={opened} close={close} title="Keys" size={440}>
       <dl className={classes.keys}>
         {keys.map(([combo, words]) => (
           <div key={words}>
@@ -45,6 +39,6 @@ export function Help({ opened, close }: { opened: boolean; close: () => void }) 
         checked={s.keys}
         onChange={(e) => s.setKeys(e.currentTarget.checked)}
       />
-    </Modal>
+    </Dialog>
   );
 }

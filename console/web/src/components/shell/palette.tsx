@@ -1,6 +1,6 @@
-import { Modal } from '@mantine/core';
 import { type KeyboardEvent, useId, useMemo, useState } from 'react';
 import { matching } from '../../lib/match';
+import { Dialog } from '../dialog';
 import { Icon } from '../icon';
 import { type Command, useCommands } from './commands';
 import classes from './palette.module.css';
@@ -15,17 +15,9 @@ interface Props {
 /** Ctrl-K: everything that has an address or a name. */
 export function Palette({ opened, close, openStop, openHelp }: Props) {
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      withCloseButton={false}
-      padding={0}
-      size={560}
-      yOffset="12vh"
-      aria-label="Go to"
-    >
+    <Dialog opened={opened} close={close} title="Go to" size={560} bare>
       <Search close={close} openStop={openStop} openHelp={openHelp} />
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,9 +1,10 @@
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Problem } from '../../api/client';
 import { useStop } from '../../api/queries';
 import type { Stop } from '../../api/types';
 import { useAnnounce } from '../announcer';
+import { Dialog } from '../dialog';
 import { Icon } from '../icon';
 import { Moment } from '../moment';
 import classes from './stop.module.css';
@@ -28,7 +29,7 @@ export function StopBanner({ stop, resume }: { stop: Stop; resume: () => void })
 const words = {
   engage: {
     title: 'Stop all actions?',
-    text: 'From this moment Steersman begins no action, whatever was approved. It goes on watching, opening incidents and proposing. It stays stopped, also through a restart, until a person resumes.',
+    text: 'From this moment Steersman begins no action and takes none back, whatever was approved. What holds a lease returns by itself when the lease ends. Watching, incidents and proposals go on. It stays stopped, also through a restart, until a person resumes.',
     button: 'Stop all actions',
     done: 'All actions are stopped.',
   },
@@ -67,14 +68,7 @@ export function StopDialog({ opened, stop, close }: Props) {
       },
     );
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title={w.title}
-      centered
-      size={480}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog opened={opened} close={close} title={w.title} size={480}>
       <form
         className={classes.form}
         onSubmit={(e) => {
@@ -110,6 +104,6 @@ export function StopDialog({ opened, stop, close }: Props) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
