@@ -48,28 +48,34 @@ func TestSameAnswersAsPrometheus(t *testing.T) {
 	prom, stop := realprom.Start(t, realprom.Options{RemoteWrite: r.base + "/api/v1/write"})
 	defer stop()
 
-	// Let it scrape for a while, and compare as of a moment that lies far
-	// enough back for everything before it to have arrived.
+	// Let it scrape until there is something to compare, then compare as of a
+	// moment before which everything has arrived.
 	begin := time.Now()
-	time.Sleep(8 * time.Second)
-	at := begin.Add(6 * time.Second).Truncate(time.Second)
-	settled := fmt.Sprintf("/api/v1/query?query=%s&time=%d", urlEscape(`count({job=~"node|prometheus"})`), at.Unix())
-	for i := 0; ; i++ {
-		a, b := promQuery(t, prom, settled), promQuery(t, r.base, settled)
-		if fmt.Sprint(a) == fmt.Sprint(b) && len(a) > 0 {
-			break
-		}
-		if i == 100 {
-			t.Fatalf("Prometheus has %v series at %v, Steersman %v", a, at, b)
+	enough := "/api/v1/query?query=" + urlEscape(`count_over_time(node_load1[1m]) >= 8`)
+	for i := 0; len(promQuery(t, prom, enough)) == 0; i++ {
+		if i == 600 {
+			t.Fatal("Prometheus did not scrape the node exporter eight times in a minute")
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	at := time.Now().Truncate(time.Second)
+	settled := fmt.Sprintf("/api/v1/query?query=%s&time=%d", urlEscape(`{job=~"node|prometheus"}[1m]`), at.Unix())
+	for i := 0; ; i++ {
+		a, b := promQuery(t, prom, settled), promQuery(t, r.base, settled)
+		if strings.Join(a, "\n") == strings.Join(b, "\n") {
+			break
+		}
+		if i == 100 {
+			t.Fatalf("the samples before %v never were the same: %s", at, firstDifference(a, b))
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 	for _, q := range []string{
-		`{job="node"}[4s]`,
-		`{__name__=~"prometheus_tsdb_.*|go_.*"}[4s]`,
+		`{job="node"}[1m]`,
+		`{__name__=~"prometheus_tsdb_.*|go_.*"}[1m]`,
 		`up`,
-		`sum by (mode) (rate(node_cpu_seconds_total[5s]))`,
-		`rate(prometheus_http_requests_total[5s])`,
+		`sum by (mode) (rate(node_cpu_seconds_total[1m]))`,
+		`rate(prometheus_http_requests_total[1m])`,
 		`histogram_quantile(0.9, sum by (le) (prometheus_http_request_duration_seconds_bucket))`,
 		`topk(5, node_filesystem_avail_bytes)`,
 		`absent(nothing_like_this)`,
