@@ -36,14 +36,14 @@ func playWorker() int {
 		fmt.Fprintln(os.Stderr, "not tied")
 		return 3
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM) // before anybody knows its pid
+	defer stop()
 	f, err := os.OpenFile(os.Getenv("PIDS"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 4
 	}
 	fmt.Fprintf(f, "%d %d %s\n", os.Getpid(), life.Restarts, life.LastExit)
 	f.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	switch os.Getenv("MOOD") {
 	case "wrong configuration":
 		return watchdog.ExitConfig
