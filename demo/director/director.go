@@ -110,12 +110,12 @@ func Check(ctx context.Context, cfg Config) (passed, failed int, err error) {
 	}
 	defer s.close()
 	for _, b := range s.beats() {
-		if ctx.Err() != nil {
-			return passed, failed, fmt.Errorf("director: stopped before %q: %w", b.name, ctx.Err())
-		}
-		if s.play(ctx, b) {
+		switch good := s.play(ctx, b); {
+		case ctx.Err() != nil:
+			return passed, failed, fmt.Errorf("director: stopped during %q: %w", b.name, ctx.Err())
+		case good:
 			passed++
-		} else {
+		default:
 			failed++
 		}
 	}

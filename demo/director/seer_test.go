@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/steersman-ops/steersman/demo/shop"
 )
@@ -144,8 +145,8 @@ func (s *seer) look(r *http.Request) {
 		}
 	}
 	for _, i := range s.incidents {
-		if !faulty[i.Summary] {
-			i.State, i.Summary = "resolved", "" // a fault that comes back is a new incident
+		if i.State == "open" && !faulty[i.Summary] {
+			i.State, i.Summary, i.Resolved = "resolved", "", time.Now() // a fault that comes back is a new incident
 		}
 		delete(faulty, i.Summary)
 	}

@@ -31,9 +31,9 @@ type stage struct {
 	users     *load.Generator
 	started   time.Time
 
-	telling  bool            // a person watches
-	proposed decision        // the way back from the bad release, once it waits
-	earlier  map[string]bool // ids of the incidents before the bad release
+	telling  bool      // a person watches
+	proposed decision  // the way back from the bad release, once it waits
+	calmed   time.Time // just before the bad release
 
 	servers []*http.Server
 	cancel  context.CancelFunc

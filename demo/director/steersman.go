@@ -20,6 +20,7 @@ type incident struct {
 	State     string    `json:"state"`
 	Onset     time.Time `json:"onset"`
 	Opened    time.Time `json:"opened"`
+	Resolved  time.Time `json:"resolved,omitzero"`
 	Title     string    `json:"title"`
 	Summary   string    `json:"summary"`
 	Causes    []cause   `json:"causes"`

@@ -50,11 +50,11 @@ func Mix() []Route {
 
 // A Config says how much of what to send where.
 type Config struct {
-	Target      string  // base URL
-	Rate        float64 // requests per second on average; above 0
-	Mix         []Route // nil means [Mix]
-	MaxInFlight int     // 0 means 256
-	Timeout     time.Duration
+	Target      string        // base URL
+	Rate        float64       // requests per second on average; above 0
+	Mix         []Route       // nil means [Mix]
+	MaxInFlight int           // 0 means 256
+	Timeout     time.Duration // for one request; 0 means 10 s
 	Seed        uint64
 }
 
@@ -115,7 +115,7 @@ func New(cfg Config) (*Generator, error) {
 		cfg.MaxInFlight = 256
 	}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 5 * time.Second
+		cfg.Timeout = 10 * time.Second
 	}
 	total := 0.0
 	for _, r := range cfg.Mix {

@@ -21,10 +21,10 @@ import (
 )
 
 const (
-	poolSize    = 64              // requests that are worked on at one time
-	queueSize   = 256             // requests that may wait for that
-	callTimeout = time.Second     // for one call to another service
-	answerLimit = int64(64 << 10) // of another service's answer, that is read
+	poolSize    = 64                      // requests that are worked on at one time
+	queueSize   = 256                     // requests that may wait for that
+	callTimeout = 2500 * time.Millisecond // for one call to another service; a busy machine is no reason to give up
+	answerLimit = int64(64 << 10)         // of another service's answer, that is read
 )
 
 // A service answers the requests of one instance.
