@@ -48,7 +48,7 @@ var ErrNotFound = errors.New("not found")
 type Problem struct {
 	What  string // "label value is 5,120 bytes long, the limit is 4,096"
 	Where string // "timeseries 17, label \"url\""
-	Do    string // "shorten it at the sender or raise doors.limits.label_value"
+	Do    string // "shorten it at the sender or raise limits.label_value_bytes"
 }
 
 func (p *Problem) Error() string {

@@ -95,7 +95,7 @@ type held struct {
 func (h *hold) get(n int) ([]byte, *Refusal) {
 	if h.doors.inFlight.Add(int64(n)) > h.most {
 		h.doors.inFlight.Add(-int64(n))
-		return nil, Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise doors.limits.in_flight_bytes")
+		return nil, Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise limits.in_flight_bytes")
 	}
 	h.used = append(h.used, held{h.doors.buffer(n), int64(n)})
 	return h.used[len(h.used)-1].buf, nil
@@ -203,7 +203,7 @@ func (h *hold) readAll(r io.Reader, most int, size int64, where, limit string) (
 }
 
 func tooLarge(where string, most int, limit string) *Refusal {
-	return Refuse(TooLarge, where, fmt.Sprintf("more than %d bytes", most), "send smaller batches or raise doors.limits."+limit)
+	return Refuse(TooLarge, where, fmt.Sprintf("more than %d bytes", most), "send smaller batches or raise limits."+limit)
 }
 
 // unsnap undoes snappy's block format. It believes the length in the header

@@ -122,7 +122,7 @@ func (l Limits) Check() error {
 	v := reflect.ValueOf(l)
 	for i := range v.NumField() {
 		if v.Field(i).Int() < 0 {
-			return fmt.Errorf("doors.limits.%s is %v: must not be negative", v.Type().Field(i).Tag.Get("yaml"), v.Field(i).Interface())
+			return fmt.Errorf("limits.%s is %v: must not be negative", v.Type().Field(i).Tag.Get("yaml"), v.Field(i).Interface())
 		}
 	}
 	return nil

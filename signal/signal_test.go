@@ -64,9 +64,9 @@ func TestRead(t *testing.T) {
 		{name: "two gzip members", enc: "gzip", body: append(gz([]byte("a")), gz([]byte("b"))...), want: "ab"},
 		{name: "snappy", enc: "snappy", body: snappy.Encode(nil, []byte(text)), want: text},
 		{name: "just within", body: bytes.Repeat([]byte("x"), 1000), want: strings.Repeat("x", 1000)},
-		{name: "a byte too much", body: bytes.Repeat([]byte("x"), 1001), reason: signal.TooLarge, text: "body: more than 1000 bytes; send smaller batches or raise doors.limits.body_bytes"},
-		{name: "a byte too much in gzip", enc: "gzip", body: gz(make([]byte, 2001)), reason: signal.TooLarge, text: "body after gzip: more than 2000 bytes; send smaller batches or raise doors.limits.plain_bytes"},
-		{name: "a byte too much in snappy", enc: "snappy", body: snappy.Encode(nil, make([]byte, 2001)), reason: signal.TooLarge, text: "body after snappy: more than 2000 bytes; send smaller batches or raise doors.limits.plain_bytes"},
+		{name: "a byte too much", body: bytes.Repeat([]byte("x"), 1001), reason: signal.TooLarge, text: "body: more than 1000 bytes; send smaller batches or raise limits.body_bytes"},
+		{name: "a byte too much in gzip", enc: "gzip", body: gz(make([]byte, 2001)), reason: signal.TooLarge, text: "body after gzip: more than 2000 bytes; send smaller batches or raise limits.plain_bytes"},
+		{name: "a byte too much in snappy", enc: "snappy", body: snappy.Encode(nil, make([]byte, 2001)), reason: signal.TooLarge, text: "body after snappy: more than 2000 bytes; send smaller batches or raise limits.plain_bytes"},
 		{name: "gzip that is none", enc: "gzip", body: []byte("hello"), reason: signal.Malformed, text: "body: not gzip: "},
 		{name: "gzip cut off", enc: "gzip", body: gz([]byte(text))[:20], reason: signal.Malformed, text: "body after gzip: broken after "},
 		{name: "gzip that lies about its size", enc: "gzip", body: lie, reason: signal.Malformed, text: "invalid checksum"},
@@ -289,7 +289,7 @@ func TestLimits(t *testing.T) {
 	if l != want {
 		t.Errorf("got %+v, want %+v", l, want)
 	}
-	if err := (signal.Limits{Spans: -1}).Check(); err == nil || err.Error() != "doors.limits.spans is -1: must not be negative" {
+	if err := (signal.Limits{Spans: -1}).Check(); err == nil || err.Error() != "limits.spans is -1: must not be negative" {
 		t.Errorf("said %v", err)
 	}
 	if err := want.Check(); err != nil {

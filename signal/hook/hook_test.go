@@ -154,7 +154,7 @@ func TestDoor(t *testing.T) {
 		{"an event", "/hooks/cdevents", "application/cloudevents+json", `{"specversion":"1.0","data":` + deployed + `}`, nil, 200, `"version":"v2"`},
 		{"a form, as any web page could send", "/hooks/change", "application/x-www-form-urlencoded", good, nil, 415, "send Content-Type: application/json"},
 		{"nonsense", "/hooks/change", "application/json", `[]`, nil, 400, "not the JSON of a change"},
-		{"too large", "/hooks/change", "application/json", `{"note":"` + strings.Repeat("x", 65<<10) + `"}`, nil, 413, "body: more than 65536 bytes; send smaller batches or raise doors.limits.change_bytes"},
+		{"too large", "/hooks/change", "application/json", `{"note":"` + strings.Repeat("x", 65<<10) + `"}`, nil, 413, "body: more than 65536 bytes; send smaller batches or raise limits.change_bytes"},
 		{"busy", "/hooks/change", "application/json", good, fact.ErrBusy, 429, "send the same again in 2s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

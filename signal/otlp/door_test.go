@@ -116,7 +116,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"not protobuf", "/v1/traces", typeProtobuf, "", []byte("hello"), nil, 400, `not the protobuf of an OTLP trace request`, 0},
 		{"JSON that is none", "/v1/traces", typeJSON, "", []byte(`{"resourceSpans": [`), nil, 400, `not an OTLP trace request`, 0},
 		{"not gzip", "/v1/traces", typeProtobuf, "gzip", three, nil, 400, `not gzip`, 0},
-		{"a bomb", "/v1/traces", typeProtobuf, "gzip", bomb, nil, 413, `body after gzip: more than 33554432 bytes; send smaller batches or raise doors.limits.plain_bytes`, 0},
+		{"a bomb", "/v1/traces", typeProtobuf, "gzip", bomb, nil, 413, `body after gzip: more than 33554432 bytes; send smaller batches or raise limits.plain_bytes`, 0},
 		{"busy", "/v1/traces", typeProtobuf, "", three, fact.ErrBusy, 429, `the intake is busy; send the same again in 2s`, 0},
 		{"broken", "/v1/traces", typeProtobuf, "", three, errors.New("disk full"), 503, `disk full`, 0},
 	} {
@@ -303,10 +303,10 @@ func allocated(fn func()) uint64 {
 
 func TestTooManySamples(t *testing.T) {
 	d, sink := signaltest.Doors(signal.Limits{Points: 5, Spans: 2})
-	if w := post(d, "/v1/metrics", typeProtobuf, "", proto3(t, gauges(6))); w.Code != 413 || !strings.Contains(w.Body.String(), "more than 5 samples; send smaller batches or raise doors.limits.points") {
+	if w := post(d, "/v1/metrics", typeProtobuf, "", proto3(t, gauges(6))); w.Code != 413 || !strings.Contains(w.Body.String(), "more than 5 samples; send smaller batches or raise limits.points") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := post(d, "/v1/traces", typeProtobuf, "", proto3(t, traces(3))); w.Code != 413 || !strings.Contains(w.Body.String(), "3 spans, the limit is 2; send smaller batches or raise doors.limits.spans") {
+	if w := post(d, "/v1/traces", typeProtobuf, "", proto3(t, traces(3))); w.Code != 413 || !strings.Contains(w.Body.String(), "3 spans, the limit is 2; send smaller batches or raise limits.spans") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	j, _ := traces(3).MarshalJSON()

@@ -245,7 +245,7 @@ func (ex *export) read(s *service, body []byte, enc encoding) (items int, ref *s
 		return n.items, ref
 	}
 	if s.items == span && n.items > ex.lim.Spans {
-		return n.items, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", n.items, ex.lim.Spans), "send smaller batches or raise doors.limits.spans")
+		return n.items, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", n.items, ex.lim.Spans), "send smaller batches or raise limits.spans")
 	}
 	translate, err := s.decode(body, enc)
 	if err != nil {
@@ -255,9 +255,9 @@ func (ex *export) read(s *service, body []byte, enc encoding) (items int, ref *s
 	translate(ex)
 	switch {
 	case ex.full:
-		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d samples", ex.lim.Points), "send smaller batches or raise doors.limits.points")
+		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d samples", ex.lim.Points), "send smaller batches or raise limits.points")
 	case len(ex.batch.Spans) > ex.lim.Spans:
-		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", len(ex.batch.Spans), ex.lim.Spans), "send smaller batches or raise doors.limits.spans")
+		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", len(ex.batch.Spans), ex.lim.Spans), "send smaller batches or raise limits.spans")
 	}
 	return n.items, ref
 }

@@ -156,7 +156,7 @@ func (l *lost) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	}
 	var t signal.Tally
 	t.Receive(1)
-	t.Settle(signal.Refuse(reason, "", status.Convert(end.Error).Message(), "send smaller batches or raise doors.limits.plain_bytes"))
+	t.Settle(signal.Refuse(reason, "", status.Convert(end.Error).Message(), "send smaller batches or raise limits.plain_bytes"))
 	l.doors.Sources.Record(kind, kind, l.doors.Clock(), &t)
 	l.doors.Sources.Answered(kind, reason.String(), end.EndTime.Sub(end.BeginTime))
 }

@@ -130,14 +130,14 @@ func (l *labeler) series(base []fact.Label, metric, key, value string) (fact.Lab
 func (l *labeler) check(ls []fact.Label, metric string) *signal.Refusal {
 	at := "metric " + signal.Cut(metric, 100)
 	if len(ls) > l.lim.Labels {
-		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", len(ls), l.lim.Labels), "drop attributes at the sender or raise doors.limits.labels")
+		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", len(ls), l.lim.Labels), "drop attributes at the sender or raise limits.labels")
 	}
 	for _, p := range ls {
 		switch {
 		case len(p.Name) > l.lim.LabelNameBytes:
-			return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(p.Name, 40), len(p.Name), l.lim.LabelNameBytes), "rename it or raise doors.limits.label_name_bytes")
+			return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(p.Name, 40), len(p.Name), l.lim.LabelNameBytes), "rename it or raise limits.label_name_bytes")
 		case len(p.Value) > l.lim.LabelValueBytes:
-			return signal.Refuse(signal.BadLabels, at+", label "+p.Name, fmt.Sprintf("its value is %d bytes long, the limit is %d", len(p.Value), l.lim.LabelValueBytes), "shorten it at the sender or raise doors.limits.label_value_bytes")
+			return signal.Refuse(signal.BadLabels, at+", label "+p.Name, fmt.Sprintf("its value is %d bytes long, the limit is %d", len(p.Value), l.lim.LabelValueBytes), "shorten it at the sender or raise limits.label_value_bytes")
 		}
 	}
 	return nil

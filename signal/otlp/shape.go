@@ -192,10 +192,10 @@ func (s shape) visit(n *census, m message, body []byte, depth int, lim *signal.L
 	if ref := n.check(depth, lim); ref != nil {
 		return ref
 	}
-	for c := (wire.Cursor{Buf: body}); ; {
+	for c := wire.Over(body); ; {
 		field, typ, ok := c.Next()
 		if !ok {
-			return s.malformed(c.Err)
+			return s.malformed(c.Err())
 		}
 		child, ok := s.nested(m, field)
 		switch {
@@ -212,8 +212,8 @@ func (s shape) visit(n *census, m message, body []byte, depth int, lim *signal.L
 				return ref
 			}
 		}
-		if c.Err != nil {
-			return s.malformed(c.Err)
+		if c.Err() != nil {
+			return s.malformed(c.Err())
 		}
 	}
 }
@@ -237,9 +237,9 @@ func (s shape) malformed(err error) *signal.Refusal {
 func (n *census) check(depth int, lim *signal.Limits) *signal.Refusal {
 	switch {
 	case n.objects > lim.Objects:
-		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d nested objects", lim.Objects), "send smaller batches or raise doors.limits.objects")
+		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d nested objects", lim.Objects), "send smaller batches or raise limits.objects")
 	case depth > lim.Depth:
-		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("values are nested more than %d deep", lim.Depth), "flatten them or raise doors.limits.depth")
+		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("values are nested more than %d deep", lim.Depth), "flatten them or raise limits.depth")
 	}
 	return nil
 }

@@ -87,11 +87,11 @@ func (ex *export) checkSpan(sp *fact.Span, s ptrace.Span) *signal.Refusal {
 	case sp.Entity.Kind != fact.Service:
 		return signal.Refuse(signal.BadLabels, whereSpan(sp), "its resource names no service", "set OTEL_SERVICE_NAME, or service.name on the resource")
 	case len(sp.Entity.Name) > ex.lim.LabelValueBytes || len(sp.Entity.Namespace) > ex.lim.LabelValueBytes:
-		return signal.Refuse(signal.BadLabels, whereSpan(sp), fmt.Sprintf("the name of its service is longer than %d bytes", ex.lim.LabelValueBytes), "shorten it at the sender or raise doors.limits.label_value_bytes")
+		return signal.Refuse(signal.BadLabels, whereSpan(sp), fmt.Sprintf("the name of its service is longer than %d bytes", ex.lim.LabelValueBytes), "shorten it at the sender or raise limits.label_value_bytes")
 	case sp.TraceID == [16]byte{} || sp.ID == [8]byte{}:
 		return signal.Refuse(signal.BadID, whereSpan(sp), "its trace id or span id is zero", "send both")
 	case s.Attributes().Len() > ex.lim.SpanAttrs:
-		return signal.Refuse(signal.TooMany, whereSpan(sp), fmt.Sprintf("%d attributes, the limit is %d", s.Attributes().Len(), ex.lim.SpanAttrs), "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT or raise doors.limits.span_attrs")
+		return signal.Refuse(signal.TooMany, whereSpan(sp), fmt.Sprintf("%d attributes, the limit is %d", s.Attributes().Len(), ex.lim.SpanAttrs), "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT or raise limits.span_attrs")
 	case s.StartTimestamp() > math.MaxInt64 || s.EndTimestamp() > math.MaxInt64 || sp.Start < year2000:
 		return signal.Refuse(signal.BadTime, whereSpan(sp), fmt.Sprintf("it starts at %d, which is no time in nanoseconds since 1970", uint64(s.StartTimestamp())), clocks)
 	case sp.End < sp.Start:

@@ -160,7 +160,7 @@ func TestSpanRefusals(t *testing.T) {
 			for _, k := range strings.Split("a b c d e f g h i", " ") {
 				s.Attributes().PutStr(k, "x")
 			}
-		}, nil, signal.TooMany, `9 attributes, the limit is 8; set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT or raise doors.limits.span_attrs`},
+		}, nil, signal.TooMany, `9 attributes, the limit is 8; set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT or raise limits.span_attrs`},
 		{"of no service", func(ptrace.Span) {}, []string{"host.name", "node-1"}, signal.BadLabels, `its resource names no service; set OTEL_SERVICE_NAME`},
 		{"of a service with a long name", func(ptrace.Span) {}, []string{"service.name", strings.Repeat("x", 31)}, signal.BadLabels, `the name of its service is longer than 30 bytes`},
 	} {

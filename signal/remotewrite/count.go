@@ -28,7 +28,7 @@ func (n counts) items() int { return n.samples + n.exemplars + n.histograms }
 // count reads the outer two levels of a request and takes up its metadata. It
 // refuses what is not protobuf and what is over the limits.
 func (d *decoder) count(body []byte) (n counts, ref *signal.Refusal) {
-	c := wire.Cursor{Buf: body}
+	c := wire.Over(body)
 	for {
 		field, typ, ok := c.Next()
 		if !ok {
@@ -38,37 +38,30 @@ func (d *decoder) count(body []byte) (n counts, ref *signal.Refusal) {
 		case requestSeries:
 			if c.Want(typ, wire.Bytes) {
 				n.series++
-				c.Err = first(n.countSeries(c.Bytes()), c.Err)
+				c.Fail(n.countSeries(c.Bytes()))
 			}
 		case requestMetadata:
 			if c.Want(typ, wire.Bytes) {
-				c.Err = first(d.metadata(c.Bytes()), c.Err)
+				c.Fail(d.metadata(c.Bytes()))
 			}
 		default:
 			c.Skip(typ)
 		}
-		if c.Err != nil {
+		if c.Err() != nil {
 			break
 		}
 	}
-	if c.Err != nil {
-		return n, malformed(n.series, c.Err)
+	if c.Err() != nil {
+		return n, malformed(n.series, c.Err())
 	}
 	lim := &d.limits
 	switch {
 	case n.series > lim.Series:
-		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d series, the limit is %d", n.series, lim.Series), "lower max_samples_per_send or raise doors.limits.series")
+		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d series, the limit is %d", n.series, lim.Series), "lower max_samples_per_send or raise limits.series")
 	case n.items() > lim.Points:
-		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d samples, the limit is %d", n.items(), lim.Points), "lower max_samples_per_send or raise doors.limits.points")
+		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d samples, the limit is %d", n.items(), lim.Points), "lower max_samples_per_send or raise limits.points")
 	}
 	return n, nil
-}
-
-func first(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 func malformed(series int, err error) *signal.Refusal {
@@ -76,11 +69,11 @@ func malformed(series int, err error) *signal.Refusal {
 }
 
 func (n *counts) countSeries(buf []byte) error {
-	c := wire.Cursor{Buf: buf}
+	c := wire.Over(buf)
 	for {
 		field, typ, ok := c.Next()
 		if !ok {
-			return c.Err
+			return c.Err()
 		}
 		switch field {
 		case seriesLabel, seriesSample, seriesExemplar, seriesHistogram:
@@ -107,7 +100,7 @@ func (n *counts) countSeries(buf []byte) error {
 func (d *decoder) metadata(buf []byte) error {
 	var name string
 	var fam family
-	c := wire.Cursor{Buf: buf}
+	c := wire.Over(buf)
 	for {
 		field, typ, ok := c.Next()
 		if !ok {
@@ -135,8 +128,8 @@ func (d *decoder) metadata(buf []byte) error {
 			c.Skip(typ)
 		}
 	}
-	if c.Err == nil && name != "" && valid(name, fam.help, fam.unit) {
+	if c.Err() == nil && name != "" && valid(name, fam.help, fam.unit) {
 		d.known.families.learn(name, fam)
 	}
-	return c.Err
+	return c.Err()
 }

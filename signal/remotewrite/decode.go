@@ -53,7 +53,7 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 	res.series = make([]fact.Series, 0, n.series)
 	points := make([]fact.Point, 0, n.samples)
 	version := d.known.families.now()
-	c := wire.Cursor{Buf: body}
+	c := wire.Over(body)
 	for i := 0; ; {
 		field, typ, ok := c.Next()
 		if !ok {
@@ -74,7 +74,7 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 // to points.
 func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, version uint32) ([]fact.Point, *signal.Refusal) {
 	raw, rest := labelRun(buf)
-	start, c := len(points), wire.Cursor{Buf: rest}
+	start, c := len(points), wire.Over(rest)
 	var n counts
 	var late []byte // labels behind something else
 	for {
@@ -161,15 +161,15 @@ func where(i int, l fact.Labels) string {
 // labelRun returns the label fields that a TimeSeries begins with, and the
 // rest. Every known sender writes all labels first.
 func labelRun(buf []byte) (raw, rest []byte) {
-	rest = buf
-	for len(rest) > 0 && rest[0] == 0x0a {
-		_, next, ok := cut(rest, 0x0a)
-		if !ok {
+	i := 0
+	for i < len(buf) && buf[i] == 0x0a {
+		n, at := lengthAt(buf, i+1)
+		if n < 0 || n > len(buf)-at {
 			break
 		}
-		rest = next
+		i = at + n
 	}
-	return buf[:len(buf)-len(rest)], rest
+	return buf[:i], buf[i:]
 }
 
 func appendLabelField(buf, label []byte) []byte {
@@ -184,11 +184,11 @@ func appendLabelField(buf, label []byte) []byte {
 
 // sample reads one Sample.
 func sample(buf []byte) (p fact.Point, err error) {
-	c := wire.Cursor{Buf: buf}
+	c := wire.Over(buf)
 	for {
 		field, typ, ok := c.Next()
 		if !ok {
-			return p, c.Err
+			return p, c.Err()
 		}
 		switch field {
 		case 1:
@@ -223,12 +223,12 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 	at := fmt.Sprintf("timeseries %d", i)
 	text := string(raw) // the labels' strings are parts of this copy
 	ls := make([]fact.Label, 0, 16)
-	for c := (wire.Cursor{Buf: raw}); ; {
+	for c := wire.Over(raw); ; {
 		if _, _, ok := c.Next(); !ok {
 			break
 		}
 		body := c.Bytes()
-		end := len(raw) - len(c.Buf)
+		end := c.Pos()
 		l, err := label(body, text[end-len(body):end])
 		if err != nil {
 			return fact.Labels{}, malformed(i, err)
@@ -242,7 +242,7 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 		return fact.Labels{}, ref
 	}
 	if len(ls) > d.limits.Labels {
-		return fact.Labels{}, signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", len(ls), d.limits.Labels), "drop labels with write_relabel_configs or raise doors.limits.labels")
+		return fact.Labels{}, signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", len(ls), d.limits.Labels), "drop labels with write_relabel_configs or raise limits.labels")
 	}
 	out, err := fact.NewLabels(ls)
 	switch {
@@ -256,11 +256,11 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 
 // label reads one Label; text is the same bytes as a string.
 func label(buf []byte, text string) (l fact.Label, err error) {
-	c := wire.Cursor{Buf: buf}
+	c := wire.Over(buf)
 	for {
 		field, typ, ok := c.Next()
 		if !ok {
-			return l, c.Err
+			return l, c.Err()
 		}
 		if field != 1 && field != 2 {
 			c.Skip(typ)
@@ -270,8 +270,8 @@ func label(buf []byte, text string) (l fact.Label, err error) {
 			continue
 		}
 		n := len(c.Bytes())
-		end := len(buf) - len(c.Buf)
-		if c.Err != nil {
+		end := c.Pos()
+		if c.Err() != nil {
 			continue
 		}
 		if field == 1 {
@@ -285,9 +285,9 @@ func label(buf []byte, text string) (l fact.Label, err error) {
 func (d *decoder) checkLabel(at string, l fact.Label) *signal.Refusal {
 	switch {
 	case len(l.Name) > d.limits.LabelNameBytes:
-		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(l.Name, 40), len(l.Name), d.limits.LabelNameBytes), "rename it or raise doors.limits.label_name_bytes")
+		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(l.Name, 40), len(l.Name), d.limits.LabelNameBytes), "rename it or raise limits.label_name_bytes")
 	case len(l.Value) > d.limits.LabelValueBytes:
-		return signal.Refuse(signal.BadLabels, fmt.Sprintf("%s, label %q", at, l.Name), fmt.Sprintf("its value is %d bytes long, the limit is %d", len(l.Value), d.limits.LabelValueBytes), "shorten it at the sender or raise doors.limits.label_value_bytes")
+		return signal.Refuse(signal.BadLabels, fmt.Sprintf("%s, label %q", at, l.Name), fmt.Sprintf("its value is %d bytes long, the limit is %d", len(l.Value), d.limits.LabelValueBytes), "shorten it at the sender or raise limits.label_value_bytes")
 	}
 	return nil
 }

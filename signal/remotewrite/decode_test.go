@@ -195,11 +195,11 @@ func TestRefusals(t *testing.T) {
 		{"the second is bad, the first is kept", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up"), up), ts(nil, up)}}, 1, signal.BadLabels,
 			`timeseries 2:  has no metric name; send the label __name__`},
 		{"too many labels", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "a", "1", "b", "1", "c", "1"), up)}}, 0, signal.BadLabels,
-			`timeseries 1: 4 labels, the limit is 3; drop labels with write_relabel_configs or raise doors.limits.labels`},
+			`timeseries 1: 4 labels, the limit is 3; drop labels with write_relabel_configs or raise limits.labels`},
 		{"a long name", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "abcdefghijk", "1"), up)}}, 0, signal.BadLabels,
-			`timeseries 1: label name "abcdefghijk"… is 11 bytes long, the limit is 10; rename it or raise doors.limits.label_name_bytes`},
+			`timeseries 1: label name "abcdefghijk"… is 11 bytes long, the limit is 10; rename it or raise limits.label_name_bytes`},
 		{"a long value", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "url", strings.Repeat("x", 21)), up)}}, 0, signal.BadLabels,
-			`timeseries 1, label "url": its value is 21 bytes long, the limit is 20; shorten it at the sender or raise doors.limits.label_value_bytes`},
+			`timeseries 1, label "url": its value is 21 bytes long, the limit is 20; shorten it at the sender or raise limits.label_value_bytes`},
 		{"before 1970", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up"), prompb.Sample{Timestamp: -1}, up)}}, 1, signal.BadTime,
 			`timeseries 1, up: the time -1 is no time in milliseconds since 1970; send milliseconds`},
 		{"a native histogram", prompb.WriteRequest{Timeseries: []prompb.TimeSeries{{Labels: lbl("__name__", "h"), Histograms: []prompb.Histogram{{Sum: 1}}}}}, 0, signal.Histogram,
@@ -225,9 +225,9 @@ func TestWholeRequestRefused(t *testing.T) {
 		name, text string
 		body       []byte
 	}{
-		{"three series", "request: 3 series, the limit is 2; lower max_samples_per_send or raise doors.limits.series",
+		{"three series", "request: 3 series, the limit is 2; lower max_samples_per_send or raise limits.series",
 			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one, one, one}})},
-		{"four points", "request: 4 samples, the limit is 3; lower max_samples_per_send or raise doors.limits.points",
+		{"four points", "request: 4 samples, the limit is 3; lower max_samples_per_send or raise limits.points",
 			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one, one}})},
 		{"text", "timeseries 0: not the protobuf of prometheus.WriteRequest: it ends within a field; send remote write 1.0, compressed with snappy's block format",
 			[]byte("up 1 1000")},

@@ -76,39 +76,44 @@ func (k *known) hash(raw []byte) uint64 { return maphash.Bytes(k.seed, raw) }
 // shortest writing. It may report false for equal labels that were written
 // otherwise; those are decoded.
 func sameLabels(raw []byte, enc string) bool {
-	for len(raw) > 0 {
-		label, rest, ok := cut(raw, 0x0a)
-		if !ok {
+	for i := 0; i < len(raw); {
+		size, at := lengthAt(raw, i+1)
+		if raw[i] != 0x0a || size < 0 || size > len(raw)-at {
 			return false
 		}
-		_, value, ok := cut(label, 0x0a)
-		if !ok {
+		i = at + size
+		label := raw[at:i]
+		// 0x0a, length, name, 0x12, length, value. What follows the tags is
+		// written as fact.Labels writes it.
+		n, name := lengthAt(label, 1)
+		if size == 0 || label[0] != 0x0a || n < 0 || n >= len(label)-name || label[name+n] != 0x12 {
 			return false
 		}
-		text, tail, ok := cut(value, 0x12)
-		if !ok || len(tail) > 0 || len(text) == 0 {
+		tag := name + n
+		m, value := lengthAt(label, tag+1)
+		if m <= 0 || m != len(label)-value {
 			return false
 		}
-		// What follows the tags 0x0a and 0x12 is written as fact.Labels writes it.
-		head := label[1 : len(label)-len(value)]
-		both := len(head) + len(value) - 1
-		if both > len(enc) || !equal(head, enc[:len(head)]) || !equal(value[1:], enc[len(head):both]) {
+		head, both := tag-1, len(label)-2
+		if both > len(enc) || string(label[1:tag]) != enc[:head] || string(label[tag+1:]) != enc[head:both] {
 			return false
 		}
-		raw, enc = rest, enc[both:]
+		enc = enc[both:]
 	}
 	return enc == ""
 }
 
-func equal(b []byte, s string) bool { return string(b) == s }
-
-// cut takes the length-delimited field with the one-byte tag off buf: its
-// content and what follows it.
-func cut(buf []byte, tag byte) (content, rest []byte, ok bool) {
-	if len(buf) < 2 || buf[0] != tag {
-		return nil, nil, false
+// lengthAt reads the length at buf[i] and returns it, and where what it measures
+// begins. It returns -1 if there is no length.
+func lengthAt(buf []byte, i int) (n, at int) {
+	if i < len(buf) && buf[i] < 0x80 {
+		return int(buf[i]), i + 1
 	}
-	c := wire.Cursor{Buf: buf[1:]}
-	content = c.Bytes()
-	return content, c.Buf, c.Err == nil
+	c := wire.Over(buf)
+	c.Seek(i)
+	v := c.Varint()
+	if c.Err() != nil || v > uint64(len(buf)) {
+		return -1, i
+	}
+	return int(v), c.Pos()
 }

@@ -37,52 +37,73 @@ var (
 // A Cursor reads the fields of one protobuf message. After an error nothing
 // more is read.
 type Cursor struct {
-	Buf []byte // what is left
-	Err error
+	buf []byte
+	pos int // it moves, and not buf, because pointers are dear to move
+	err error
 }
 
-// Fail stops the reading with an error, unless there was one before.
+// Over returns a cursor over the fields of buf.
+func Over(buf []byte) Cursor { return Cursor{buf: buf} }
+
+// Pos returns how many bytes were read.
+func (c *Cursor) Pos() int { return c.pos }
+
+// Seek goes to byte i, or to the end.
+func (c *Cursor) Seek(i int) { c.pos = min(max(i, 0), len(c.buf)) }
+
+// Err returns what was wrong, if something was.
+func (c *Cursor) Err() error { return c.err }
+
+// Fail stops the reading with an error, unless there was one before. It does
+// nothing if err is nil.
 func (c *Cursor) Fail(err error) {
-	if c.Err == nil {
-		c.Err = err
+	if err == nil {
+		return
 	}
-	c.Buf = nil
+	if c.err == nil {
+		c.err = err
+	}
+	c.pos = len(c.buf)
 }
 
 // Next reads a tag. It returns false at the end of the message or an error.
 func (c *Cursor) Next() (field int32, wire int, ok bool) {
-	if len(c.Buf) == 0 {
+	if c.pos >= len(c.buf) {
 		return 0, 0, false
 	}
 	tag := c.Varint()
 	field, wire = int32(tag>>3), int(tag&7)
-	if c.Err == nil && field <= 0 {
+	if c.err == nil && field <= 0 {
 		c.Fail(errField)
 	}
-	return field, wire, c.Err == nil
+	return field, wire, c.err == nil
 }
 
 // Varint reads a number.
 func (c *Cursor) Varint() uint64 {
-	if len(c.Buf) > 0 && c.Buf[0] < 0x80 {
-		v := c.Buf[0]
-		c.Buf = c.Buf[1:]
-		return uint64(v)
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 {
+		c.pos++
+		return uint64(c.buf[c.pos-1])
 	}
-	// As generated decoders do, take ten bytes and let the bits above 64 go.
+	return c.longVarint()
+}
+
+// longVarint reads a number of several bytes. As generated decoders do, it takes
+// ten and lets the bits above 64 go.
+func (c *Cursor) longVarint() uint64 {
 	var v uint64
-	for i := range c.Buf {
+	for i, b := range c.buf[c.pos:] {
 		if i == binary.MaxVarintLen64 {
 			c.Fail(errVarint)
 			return 0
 		}
-		v |= uint64(c.Buf[i]&0x7f) << (7 * i)
-		if c.Buf[i] < 0x80 {
-			c.Buf = c.Buf[i+1:]
+		v |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			c.pos += i + 1
 			return v
 		}
 	}
-	if len(c.Buf) >= binary.MaxVarintLen64 {
+	if len(c.buf)-c.pos >= binary.MaxVarintLen64 {
 		c.Fail(errVarint)
 		return 0
 	}
@@ -90,27 +111,26 @@ func (c *Cursor) Varint() uint64 {
 	return 0
 }
 
-// Bytes reads the content of a length-delimited field. The result is part of the buffer.
+// Bytes reads the content of a length-delimited field. The result is part of
+// the buffer.
 func (c *Cursor) Bytes() []byte {
 	n := c.Varint()
-	if n > uint64(len(c.Buf)) {
+	if n > uint64(len(c.buf)-c.pos) {
 		c.Fail(errShort)
 		return nil
 	}
-	out := c.Buf[:n]
-	c.Buf = c.Buf[n:]
-	return out
+	c.pos += int(n)
+	return c.buf[c.pos-int(n) : c.pos : c.pos]
 }
 
 // Fixed64 reads eight bytes.
 func (c *Cursor) Fixed64() uint64 {
-	if len(c.Buf) < 8 {
+	if len(c.buf)-c.pos < 8 {
 		c.Fail(errShort)
 		return 0
 	}
-	v := binary.LittleEndian.Uint64(c.Buf)
-	c.Buf = c.Buf[8:]
-	return v
+	c.pos += 8
+	return binary.LittleEndian.Uint64(c.buf[c.pos-8:])
 }
 
 // Skip passes over the value of a field that is not known.
@@ -128,11 +148,9 @@ func (c *Cursor) Skip(wire int) {
 		case groupEnd:
 			depth--
 		case Fixed32:
-			if len(c.Buf) < 4 {
+			if c.pos += 4; c.pos > len(c.buf) {
 				c.Fail(errShort)
-				return
 			}
-			c.Buf = c.Buf[4:]
 		default:
 			c.Fail(errWireType)
 		}
@@ -140,9 +158,9 @@ func (c *Cursor) Skip(wire int) {
 		case depth < 0:
 			c.Fail(errWireType)
 			return
-		case depth == 0 || c.Err != nil:
+		case depth == 0 || c.err != nil:
 			return
-		case len(c.Buf) == 0:
+		case c.pos >= len(c.buf):
 			c.Fail(errShort)
 			return
 		}
