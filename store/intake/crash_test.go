@@ -18,7 +18,7 @@ import (
 // refuse writes and flushes, and are full: nothing acknowledged is lost, no
 // start fails, nothing comes twice, and the order stays.
 func TestCrash(t *testing.T) {
-	seeds := 3000
+	seeds := 2400
 	if testing.Short() {
 		seeds = 300
 	}

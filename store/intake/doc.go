@@ -24,7 +24,9 @@
 // end where those of a later segment begin, so what a refused group left behind
 // is never read, even when it could not be cut off.
 //
-// At the start the newest segment is read through. A stretch without a whole
+// At the start the newest segment is read through, and its last group written and
+// flushed once more, before anybody is told of it: it may be there only because
+// the kernel still remembers it. A stretch without a whole
 // record at its end is a torn tail, a group that was being written when the
 // power went: it is cut off, and named. The same between whole records is
 // damage: it is copied to a file beside the segments, counted, named, and

@@ -134,33 +134,34 @@ func (l *Log) recover() error {
 		return err
 	}
 	l.active = f
-	end, last, err := l.scan(f, *seg)
+	end, final, err := l.scan(f, *seg)
 	if err != nil {
 		return fmt.Errorf("read segment %s: %w", seg.name(), err)
 	}
-	l.head = last
+	l.head = final.seq
 	if err := l.trim(f, seg, end); err != nil {
 		return fmt.Errorf("cut the torn tail off segment %s: %w", seg.name(), err)
 	}
+	l.renew(f, *seg, final)
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("flush segment %s: %w", seg.name(), err)
 	}
 	return l.fs.SyncDir()
 }
 
-// scan returns where the last whole record of the newest segment ends, and its
-// number. Damage before that is counted; what comes after is the torn tail.
-func (l *Log) scan(f disk.File, seg segment) (end int64, last uint64, err error) {
+// scan returns where the last whole record of the newest segment ends, and that
+// record. Damage before that is counted; what comes after is the torn tail.
+func (l *Log) scan(f disk.File, seg segment) (end int64, final found, err error) {
 	s := newScanner(f, seg)
-	end, last = segmentHeader, s.last
+	end, final = segmentHeader, found{seq: s.last, off: segmentHeader}
 	var doubtful []found // damaged, and no whole record after it yet
 	for {
 		rec, err := s.next()
 		if errors.Is(err, io.EOF) {
-			return end, last, nil
+			return end, final, nil
 		}
 		if err != nil {
-			return 0, 0, err
+			return 0, found{}, err
 		}
 		if rec.damaged {
 			doubtful = append(doubtful, rec)
@@ -170,7 +171,23 @@ func (l *Log) scan(f disk.File, seg segment) (end int64, last uint64, err error)
 			l.damaged(f, seg, bad, "checksum")
 		}
 		doubtful = doubtful[:0]
-		end, last = rec.off+rec.length, rec.seq
+		end, final = rec.off+rec.length, rec
+		final.payload = nil // it is the scanner's
+	}
+}
+
+// renew writes the last group once more. If its flush failed and the process
+// ended, the kernel may still show it and take it for clean, though it never
+// reached the disk; the flush that follows would then do nothing.
+func (l *Log) renew(f disk.File, seg segment, final found) {
+	from := max(segmentHeader, min(final.off, seg.size-groupBytes))
+	data := make([]byte, seg.size-from)
+	_, err := f.ReadAt(data, from)
+	if err == nil || errors.Is(err, io.EOF) {
+		_, err = f.WriteAt(data, from)
+	}
+	if err != nil {
+		l.logger.Warn("intake: write the newest records once more", "segment", seg.name(), "err", err)
 	}
 }
 

@@ -90,7 +90,7 @@ func (l *lives) faults(life int) faultfs.Faults {
 	case 1:
 		f = faultfs.Faults{Write: 0.1, Truncate: 0.3}
 	case 2:
-		f = faultfs.Faults{Sync: 0.1, Name: 0.2}
+		f = faultfs.Faults{Sync: 0.1, Truncate: 0.3, Name: 0.2}
 	case 3:
 		f = faultfs.Faults{Capacity: 2000 + int64(life)*2000}
 	}
