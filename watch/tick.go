@@ -16,13 +16,19 @@ import (
 
 const (
 	slack       = 5                // seconds before the onset that are not "before": onsets are estimates
-	nowWindow   = 60               // seconds that "now" is at most
+	leastBefore = 30               // seconds of "before" that must be left
+	maxOver     = 50               // troubles that are remembered for that
+	nowWindow   = 20               // seconds that "now" is at most, when enough happens in them
+	nowLonger   = 60               // and otherwise
+	nowEnough   = 200              // requests
 	young       = time.Minute      // for so long an incident is ranked anew in every tick
 	rankEvery   = 5 * time.Second  // and after that so often
 	rankBudget  = 10               // rankings in one tick
 	writeEvery  = 5 * time.Second  // figures alone make a new paper no more often
 	changesBack = 10 * time.Minute // before the onset
 	maxChange   = 20               // listed in one incident
+	doubtful    = 5                // rankings in a row that must abstain before an answer is taken back
+	fadeFor     = 30 * time.Second // for so long an answer stands while its figure shrinks
 	steady      = 2                // rankings that must agree before something is proposed
 	maxOffers   = 6                // proposals for one incident
 	sweepEvery  = 10               // seconds between visits to the ring
@@ -30,12 +36,14 @@ const (
 
 // A file is what the watcher notes beside an incident.
 type file struct {
-	Ranked  time.Time
-	Blame   string // whom the last ranking blamed
-	Steady  int    // how many rankings in a row did so
-	Hash    string // of the paper as it was last written
-	Written time.Time
-	Offers  []offer
+	Ranked   time.Time
+	Blame    string    // whom the last ranking blamed
+	Steady   int       // how many rankings in a row did so
+	Answered time.Time // when the present answer was given
+	Doubts   int       // how many rankings since then abstained
+	Hash     string    // of the paper as it was last written
+	Written  time.Time
+	Offers   []offer
 }
 
 // An offer is a proposal that was made.
@@ -127,8 +135,10 @@ func (w *Watcher) investigate(now time.Time, calls *flow.Graph) (proposals []fac
 	for _, s := range w.triage.Stories() {
 		f := w.file(s)
 		if s.Before.To == 0 {
-			from := s.Paper.Onset.Unix() - slack
-			s.Before = w.ring.Sums(from-int64(w.cfg.Baseline/time.Second), from)
+			s.Before = w.before(s)
+		}
+		if s.Paper.State == fact.Resolved && s.Changed {
+			w.over(s)
 		}
 		if s.Paper.State != fact.Open || !s.Suffers() {
 			continue
@@ -151,6 +161,28 @@ func (w *Watcher) investigate(now time.Time, calls *flow.Graph) (proposals []fac
 	return proposals
 }
 
+// before is what flowed before the onset, without the troubles that were over
+// by then, unless hardly anything would be left.
+func (w *Watcher) before(s *triage.Story) flow.Sums {
+	to := s.Paper.Onset.Unix() - slack
+	from := to - int64(w.cfg.Baseline/time.Second)
+	sums := w.ring.Sums(from, to, w.state.Over...)
+	if sums.Seconds() < leastBefore {
+		return w.ring.Sums(from, to)
+	}
+	return sums
+}
+
+// over notes when a trouble was.
+func (w *Watcher) over(s *triage.Story) {
+	w.state.Over = append(w.state.Over, flow.Span{From: s.Paper.Onset.Unix() - slack, To: s.Paper.Resolved.Unix() + slack})
+	oldest := w.state.Now/1000 - 2*int64(w.cfg.Baseline/time.Second)
+	w.state.Over = slices.DeleteFunc(w.state.Over, func(o flow.Span) bool { return o.To < oldest })
+	if more := len(w.state.Over) - maxOver; more > 0 {
+		w.state.Over = w.state.Over[more:]
+	}
+}
+
 func (w *Watcher) file(s *triage.Story) *file {
 	f, ok := w.state.Files[s.Paper.ID]
 	if !ok {
@@ -165,14 +197,25 @@ func (w *Watcher) file(s *triage.Story) *file {
 func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 	f := w.file(s)
 	onset := s.Paper.Onset
-	current := w.ring.Sums(max(onset.Unix(), w.state.Closed-nowWindow), w.state.Closed)
+	current := w.current(s)
 	picture := flow.NewPicture(&s.Before, &current)
-	s.Ranking = cause.Rank(cause.Input{
-		Onset: onset, Flows: picture, Findings: s.Members, Hosts: w.state.Hosts,
+	ranking := cause.Rank(cause.Input{
+		Onset: onset, At: now, Flows: picture, Findings: s.Members, Hosts: w.state.Hosts,
 		Changes:   w.changesBetween(onset.Add(-changesBack), onset.Add(slack*time.Second)),
 		Elsewhere: w.elsewhere(s),
 	})
 	f.Ranked = now
+	if ranking.Abstained && f.Blame != "" {
+		if f.Doubts++; f.Doubts < doubtful {
+			return fact.Proposal{}, false // the last answer stands until doubt does
+		}
+	}
+	f.Doubts = 0
+	if fades(&s.Ranking, &ranking) && now.Sub(f.Answered) < fadeFor {
+		f.Steady++
+		return fact.Proposal{}, false // the same culprit, and it gets better: say how bad it was
+	}
+	s.Ranking, f.Answered = ranking, now
 	if blame := blameOf(&s.Ranking); blame != f.Blame {
 		f.Blame, f.Steady, s.Changed = blame, 1, true
 	} else {
@@ -193,10 +236,37 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 	return p, true
 }
 
+// current is what flowed lately, since the onset at the earliest: long enough
+// for counts to mean something, and short enough to be about what still lasts.
+func (w *Watcher) current(s *triage.Story) flow.Sums {
+	onset, upTo := s.Paper.Onset.Unix(), w.state.Closed
+	sums := w.ring.Sums(max(onset, upTo-nowWindow), upTo)
+	var n uint64
+	for _, st := range sums.Streams {
+		if st.Key.Side == flow.Server && s.Suffering(st.Key.Server) {
+			n += st.N.Requests
+		}
+	}
+	if n < nowEnough {
+		sums = w.ring.Sums(max(onset, upTo-nowLonger), upTo)
+	}
+	return sums
+}
+
 // made reports whether the action was offered and must not be again: it is
 // still open, or has been answered.
 func (f *file) made(key string, now time.Time) bool {
 	return slices.ContainsFunc(f.Offers, func(o offer) bool { return o.Key == key && (o.Settled || now.Before(o.Expires)) })
+}
+
+// fades reports whether a new answer is the old one with a figure that shrank.
+func fades(old, new *cause.Result) bool {
+	if old.Abstained || new.Abstained || len(old.Causes) == 0 || len(new.Causes) == 0 {
+		return false
+	}
+	a, b := &old.Causes[0], &new.Causes[0]
+	less := new.Felt.Now < 0.9*old.Felt.Now || a.Kind != b.Kind && new.Felt.Now < old.Felt.Now
+	return a.Entity == b.Entity && a.Version == b.Version && old.Felt.Kind == new.Felt.Kind && less
 }
 
 func blameOf(r *cause.Result) string {

@@ -115,6 +115,7 @@ type state struct {
 	Changes []fact.Change
 	Hosts   []fact.Entity
 	Files   map[string]*file // by incident
+	Over    []flow.Span      // troubles of the last minutes that are over: not what "before" should be
 }
 
 // Bounds of what is remembered.

@@ -62,7 +62,7 @@ func (r *ranker) service(h *harm) *candidate {
 }
 
 func (r *ranker) ownFailures(c *candidate, h *harm) {
-	if h.ownFailed < 0.5 || r.errorsMatter == 0 {
+	if h.ownFailed < fewest || r.errorsMatter == 0 {
 		return
 	}
 	part := share(h.ownFailed, r.sumFailed)
@@ -214,13 +214,25 @@ func slower(name string, p flow.Pair) string {
 	return fmt.Sprintf("%s is %s slower", name, say.Times(p.Now.Mean()/p.Before.Mean()))
 }
 
-// order gives a little weight to who showed it first.
+// order gives a little weight to who showed it first, and speaks against whose
+// own symptoms are over while others last.
 func (r *ranker) order(c *candidate, h *harm) {
-	first := time.Time{}
+	var first, over time.Time
+	lasts, othersLast := false, false
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
-		if Hurts(f) && f.Signal.Entity == h.entity && (first.IsZero() || f.Onset.Before(first)) {
-			first = f.Onset
+		switch {
+		case !Hurts(f):
+		case f.Signal.Entity != h.entity:
+			othersLast = othersLast || f.Ended.IsZero()
+		default:
+			if first.IsZero() || f.Onset.Before(first) {
+				first = f.Onset
+			}
+			lasts = lasts || f.Ended.IsZero()
+			if f.Ended.After(over) {
+				over = f.Ended
+			}
 		}
 	}
 	if first.IsZero() {
@@ -232,6 +244,9 @@ func (r *ranker) order(c *candidate, h *harm) {
 		c.add(fact.Evidence{Weight: wOrder, Text: "among the first to show it, at " + say.Clock(first)}, false)
 	case late > orderLate:
 		c.add(fact.Evidence{Weight: wLate, Text: fmt.Sprintf("showed it %s after the first", say.Ago(late))}, false)
+	}
+	if !lasts && othersLast && r.in.At.Sub(over) >= overFor {
+		c.add(fact.Evidence{Weight: wOver, Text: fmt.Sprintf("is well again since %s, and others are not", say.Clock(over))}, true)
 	}
 }
 

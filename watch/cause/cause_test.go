@@ -285,6 +285,23 @@ func TestTimingAloneIsNotEnough(t *testing.T) {
 	}
 }
 
+// Who is well again while others still suffer did not cause what lasts.
+func TestWhoIsWellAgain(t *testing.T) {
+	in := observe(1, 40, 10, watchtest.Fault{From: faultAt, Service: "catalog", Fails: 0.3}, watchtest.Fault{From: faultAt, Service: "payment", Fails: 0.3})
+	in.At = in.Onset.Add(20 * time.Second)
+	if top := cause.Rank(in).Causes[0].Entity.Name; top != "catalog" {
+		t.Fatalf("before: %s", top)
+	}
+	for i := range in.Findings {
+		if in.Findings[i].Signal.Entity == watchtest.Service("catalog") {
+			in.Findings[i].Ended = in.Onset.Add(10 * time.Second)
+		}
+	}
+	if res := cause.Rank(in); res.Causes[0].Entity.Name != "payment" {
+		t.Errorf("want payment:\n%s", show(res))
+	}
+}
+
 // A few failures must not make anybody sure.
 func TestFewCasesGiveLessCertainty(t *testing.T) {
 	last := 0.0

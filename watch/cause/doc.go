@@ -41,6 +41,7 @@ import (
 // Input is all that a ranking looks at.
 type Input struct {
 	Onset     time.Time      // of the earliest symptom
+	At        time.Time      // now
 	Flows     flow.Picture   // before the onset against since
 	Findings  []fact.Finding // of the incident
 	Changes   []fact.Change  // recent ones, on whatever service
@@ -79,6 +80,7 @@ const (
 	wAbsent       = 2.0
 	wOrder        = 0.3
 	wLate         = -0.4
+	wOver         = -2.5 // its own symptoms are over while others last
 	wOther        = 0.6
 	wShared       = 3.0  // most services slowed by themselves at once
 	wBusy         = 2.0  // and a host is saturated
@@ -93,11 +95,14 @@ const (
 	changeSlack   = 3 * time.Second
 	orderSlack    = 1500 * time.Millisecond
 	orderLate     = 5 * time.Second
+	overFor       = 8 * time.Second
 	minSurge      = 1.5
 	likely        = 0.5
 	rival         = 0.2
 	negligible    = 0.05
+	leastUnknown  = 0.04
 	maxCauses     = 5
 	maxRuledOut   = 12
+	fewest        = 1.5 // failures that are worth a word
 	minStructural = 1.0 // nats that must not be timing
 )

@@ -136,9 +136,14 @@ func (r *ranker) judge(all []*candidate) Result {
 			res.RuledOut = append(res.RuledOut, c.cause)
 		}
 	}
-	res.Unknown = math.Exp(unknown) / sum
+	// However much speaks for the ones that were thought of, something else
+	// remains possible.
+	res.Unknown = max(math.Exp(unknown)/sum, leastUnknown)
+	if len(kept) == 0 {
+		res.Unknown = 1
+	}
 	for _, c := range kept {
-		c.cause.Probability = math.Exp(c.score) / sum
+		c.cause.Probability = (1 - res.Unknown) * math.Exp(c.score) / (sum - math.Exp(unknown))
 		res.Causes = append(res.Causes, c.cause)
 	}
 	r.conclude(&res, kept)

@@ -172,11 +172,15 @@ func (r *Ring) Cells() int {
 // Sums are all streams over one window.
 type Sums struct {
 	From, To int64 // Unix seconds; To is not part of the window
+	Holes    int64 // seconds of the window that were left out
 	Streams  []Stream
 }
 
-// Seconds is the length of the window.
-func (s *Sums) Seconds() float64 { return float64(max(0, s.To-s.From)) }
+// Seconds is the length of the window without its holes.
+func (s *Sums) Seconds() float64 { return float64(max(0, s.To-s.From-s.Holes)) }
+
+// A Span is the seconds From ≤ t < To.
+type Span struct{ From, To int64 }
 
 // A Stream is one key and its sum.
 type Stream struct {
@@ -186,14 +190,20 @@ type Stream struct {
 
 // Sums adds up the seconds from ≤ t < to of every stream, in order of key. The
 // window begins at the earliest with the first second ever seen, so that a
-// young ring does not make rates too small.
-func (r *Ring) Sums(from, to int64) Sums {
+// young ring does not make rates too small. The seconds in except are left
+// out.
+func (r *Ring) Sums(from, to int64, except ...Span) Sums {
 	from = min(max(from, r.first, r.newest-int64(r.cfg.Keep)+1), to)
 	s := Sums{From: from, To: to}
+	for at := from; at < to && len(except) > 0; at++ {
+		if within(at, except) {
+			s.Holes++
+		}
+	}
 	for k, t := range r.tracks {
 		var n Count
 		for i := len(t) - 1; i >= 0 && t[i].At >= from; i-- {
-			if t[i].At < to {
+			if t[i].At < to && !within(t[i].At, except) {
 				n = n.Plus(t[i].N)
 			}
 		}
@@ -203,6 +213,15 @@ func (r *Ring) Sums(from, to int64) Sums {
 	}
 	slices.SortFunc(s.Streams, func(a, b Stream) int { return Compare(a.Key, b.Key) })
 	return s
+}
+
+func within(at int64, spans []Span) bool {
+	for _, s := range spans {
+		if at >= s.From && at < s.To {
+			return true
+		}
+	}
+	return false
 }
 
 type saved struct {

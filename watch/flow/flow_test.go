@@ -81,6 +81,21 @@ func TestTheRingForgetsAndIsBounded(t *testing.T) {
 	}
 }
 
+func TestHoles(t *testing.T) {
+	ring := flow.New(flow.Config{})
+	for at := int64(1000); at < 1020; at++ {
+		n := flow.Count{Requests: 10}
+		if at >= 1005 && at < 1010 {
+			n.Errors = 10
+		}
+		ring.Add(at, key("", "a", flow.Server), n)
+	}
+	s := ring.Sums(1000, 1020, flow.Span{From: 1004, To: 1008}, flow.Span{From: 1006, To: 1010}, flow.Span{From: 1019, To: 2000})
+	if got := s.Streams[0].N.Over(s.Seconds()); got.Requests != 130 || got.Errors != 0 || got.Rate() != 10 {
+		t.Errorf("with holes: %+v over %v s, want 130 requests over 13", got, s.Seconds())
+	}
+}
+
 // A ring that began a moment ago must not make a rate look small.
 func TestAYoungRingKnowsItsAge(t *testing.T) {
 	ring := flow.New(flow.Config{})

@@ -45,7 +45,7 @@ type Actuator struct {
 }
 
 func (a *Actuator) serves(e fact.Entity) bool {
-	return e.Kind == fact.Service && slices.ContainsFunc(a.Services, func(s string) bool { return s == e.Name || s == say.Name(e) })
+	return e.Kind == fact.Service && slices.ContainsFunc(a.Services, func(s string) bool { return s == e.Name || s == e.Namespace+"/"+e.Name })
 }
 
 // Input is all that a decision looks at.

@@ -121,10 +121,10 @@ func TestProposalIsComplete(t *testing.T) {
 		t.Fatal("nothing proposed")
 	}
 	for _, tt := range []struct{ name, got, want string }{
-		{"title", p.Title, "Send all shop/checkout traffic back to v1"},
+		{"title", p.Title, "Send all checkout traffic back to v1"},
 		{"why", p.Why, "checkout fails (90 % sure)."},
-		{"expected", p.Expected, "less than 2.1 % of requests to shop/checkout fail within 60 seconds, now 25 % do"},
-		{"nothing", p.Alternatives[1].Why, "about 150 more requests to shop/checkout fail with each minute of waiting"},
+		{"expected", p.Expected, "less than 2.1 % of requests to checkout fail within 60 seconds, now 25 % do"},
+		{"nothing", p.Alternatives[1].Why, "about 150 more requests to checkout fail with each minute of waiting"},
 		{"evidence", strings.Join(p.Evidence, " "), "fnd-2 fnd-1"},
 		{"expires", p.Expires.Sub(p.Created).String(), "15m0s"},
 		{"entity", p.Action.Entity.String(), "service:shop/checkout"},

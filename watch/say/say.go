@@ -80,16 +80,14 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
 }
 
-// Name writes an entity as people call it: its name, after its namespace if it
-// has one. The zero entity is "outside".
+// Name writes an entity as people call it in a sentence: by its name, without
+// the namespace, which the papers carry beside it. The zero entity is
+// "outside".
 func Name(e fact.Entity) string {
-	switch {
-	case e.IsZero():
+	if e.IsZero() {
 		return "outside"
-	case e.Namespace == "":
-		return e.Name
 	}
-	return e.Namespace + "/" + e.Name
+	return e.Name
 }
 
 // Value writes a number in its unit.

@@ -37,7 +37,7 @@ func TestFigures(t *testing.T) {
 		{say.Ago(2*time.Hour + 5*time.Minute), "2 h 5 min"},
 		{say.Ago(2 * time.Hour), "2 h"},
 		{say.Name(fact.Entity{Kind: fact.Service, Name: "a"}), "a"},
-		{say.Name(fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "a"}), "shop/a"},
+		{say.Name(fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "a"}), "a"},
 		{say.Name(fact.Entity{}), "outside"},
 		{say.Value(0.3, "ratio"), "30 %"},
 		{say.Value(1.5*(1<<20), "bytes"), "1.5 MiB"},

@@ -24,7 +24,7 @@
 // about a service or host of the incident and began near the onset.
 //
 // An incident is resolved when all its symptoms ended at least Quiet ago. The
-// same harm to its likely cause within Reopen after that opens it again;
+// same harm to its likely cause within Reopen of their end opens it again;
 // anything else, and anything later, is a new incident.
 //
 // # Limits
@@ -45,7 +45,7 @@ type Config struct {
 	Together time.Duration // default 60 s
 	Siblings time.Duration // default 15 s
 	Quiet    time.Duration // default 12 s
-	Reopen   time.Duration // default 30 s
+	Reopen   time.Duration // after the end of the symptoms; default 30 s
 	Before   time.Duration // explaining findings may have begun this long before the onset; default 2 min
 
 	MaxOpen    int // incidents open at one time; default 50

@@ -30,21 +30,40 @@ type Count struct {
 	Requests, Failed float64
 }
 
-// Suffers reports whether a symptom of the story still lasts.
+// Suffers reports whether a symptom that counts still lasts.
 func (s *Story) Suffers() bool {
-	return slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return cause.Hurts(&f) && f.Ended.IsZero() })
+	for f := range s.counting {
+		if f.Ended.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
-// quietSince is when the last of the symptoms ended.
+// quietSince is when the last of the symptoms that count ended.
 func (s *Story) quietSince() time.Time {
 	var last time.Time
-	for i := range s.Members {
-		if f := &s.Members[i]; cause.Hurts(f) && f.Ended.After(last) {
+	for f := range s.counting {
+		if f.Ended.After(last) {
 			last = f.Ended
 		}
 	}
 	return last
 }
+
+// counting yields the symptoms that decide whether the trouble is over. Those
+// of a single version count only when there are no others: a version that gets
+// no more requests would never be known to be well again.
+func (s *Story) counting(yield func(*fact.Finding) bool) {
+	only := !slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return cause.Hurts(&f) && !ofVersion(&f) })
+	for i := range s.Members {
+		if f := &s.Members[i]; cause.Hurts(f) && (only || !ofVersion(f)) && !yield(f) {
+			return
+		}
+	}
+}
+
+func ofVersion(f *fact.Finding) bool { return f.Signal.Labels.Get("version") != "" }
 
 // Blamed is the likely cause's entity, or the zero entity.
 func (s *Story) Blamed() fact.Entity {

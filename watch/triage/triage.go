@@ -202,7 +202,7 @@ func (t *Triage) settle(now time.Time) {
 		if s.Paper.State == fact.Open && !s.Suffers() && now.Sub(s.quietSince()) >= t.cfg.Quiet {
 			s.Paper.State, s.Paper.Resolved, s.Changed = fact.Resolved, s.quietSince(), true
 		}
-		gone := s.Paper.State == fact.Resolved && now.Sub(s.Paper.Resolved) > t.cfg.Quiet+t.cfg.Reopen && !s.Changed
+		gone := s.Paper.State == fact.Resolved && now.Sub(s.Paper.Resolved) > max(t.cfg.Quiet, t.cfg.Reopen) && !s.Changed
 		if gone {
 			for i := range s.Members {
 				delete(t.home, s.Members[i].ID)

@@ -147,14 +147,14 @@ func TestResolveAndReopen(t *testing.T) {
 	}
 	s.Changed = false
 
-	tr.Take(at(90), []fact.Finding{finding(t, "errors payment<checkout 87")}, calls)
+	tr.Take(at(88), []fact.Finding{finding(t, "errors payment<checkout 85")}, calls)
 	if s.Paper.State != fact.Open || !s.Paper.Resolved.IsZero() || len(tr.Stories()) != 1 {
-		t.Fatalf("a symptom 18 s after: %s, %d stories; want the same one open", s.Paper.State, len(tr.Stories()))
+		t.Fatalf("a symptom 25 s after the end: %s, %d stories; want the same one open", s.Paper.State, len(tr.Stories()))
 	}
 	if got := tr.Take(at(91), []fact.Finding{finding(t, "errors archive<billing 88")}, calls); len(got) != 1 {
 		t.Errorf("another trouble meanwhile opened %d", len(got))
 	}
-	again := finding(t, "errors payment<checkout 87")
+	again := finding(t, "errors payment<checkout 85")
 	again.Ended = at(100)
 	other := finding(t, "errors archive<billing 88")
 	other.Ended = at(100)
@@ -176,6 +176,24 @@ func TestResolveAndReopen(t *testing.T) {
 	opened = tr.Take(at(180), []fact.Finding{finding(t, "errors payment<checkout 177")}, calls)
 	if len(opened) != 1 || opened[0].Paper.ID == id {
 		t.Errorf("a symptom a minute after: %d opened", len(opened))
+	}
+}
+
+// A bad version that gets no more requests cannot show that it is well again.
+func TestAVersionAloneDoesNotHoldAnIncidentOpen(t *testing.T) {
+	calls, tr := shopCalls(), triage.New(triage.Config{})
+	version := finding(t, "errors checkout 11")
+	version.Signal.Labels = fact.LabelsOf("version", "v2")
+	service := finding(t, "errors checkout 10")
+	tr.Take(at(14), []fact.Finding{version}, calls)
+	if s := tr.Stories(); len(s) != 1 || !s[0].Suffers() {
+		t.Fatal("a failing version by itself is an incident, too")
+	}
+	service.Ended = at(30)
+	tr.Take(at(31), []fact.Finding{service}, calls)
+	tr.Take(at(42), nil, calls)
+	if s := tr.Stories()[0]; s.Paper.State != fact.Resolved || s.Paper.Resolved != at(30) {
+		t.Errorf("%s, resolved %v; want second 30", s.Paper.State, s.Paper.Resolved)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Ring is what impact is measured with.
 type Ring interface {
-	Sums(from, to int64) flow.Sums
+	Sums(from, to int64, except ...flow.Span) flow.Sums
 }
 
 // recent is the length of "now" in an impact, in seconds.
