@@ -60,6 +60,7 @@ type Leaser interface {
 	// [ErrLeaseLost] if it has run out.
 	Renew(ctx context.Context, w govern.Warrant) error
 	// Commit makes it last for ever, or returns an error wrapping [ErrLeaseLost].
+	// Committing what was committed is no error.
 	Commit(ctx context.Context, w govern.Warrant) error
 }
 

@@ -137,10 +137,9 @@ type Gate struct {
 
 	maxOpen int
 
-	mu      sync.Mutex
-	run     *run // nil while Run does not run
-	steps   *prometheus.CounterVec
-	walking prometheus.GaugeFunc
+	mu    sync.Mutex
+	run   *run // nil while Run does not run
+	steps *prometheus.CounterVec
 }
 
 // New returns a Gate. It does nothing before [Gate.Run].
@@ -168,13 +167,13 @@ func (g *Gate) register() error {
 	g.steps = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "steersman_gate_steps_total", Help: "Steps of decisions, by the state they lead to.",
 	}, []string{"state"})
-	g.walking = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "steersman_gate_open_decisions", Help: "Decisions that are not at their end.",
 	}, func() float64 { return float64(g.Open()) })
 	if g.opt.Registerer == nil {
 		return nil
 	}
-	return errors.Join(g.opt.Registerer.Register(g.steps), g.opt.Registerer.Register(g.walking))
+	return errors.Join(g.opt.Registerer.Register(g.steps), g.opt.Registerer.Register(open))
 }
 
 func (g *Gate) now() time.Time { return g.opt.Clock.Now().UTC() }

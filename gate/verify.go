@@ -68,12 +68,14 @@ func (g *Gate) verifying(ctx context.Context, w *walker, d *fact.Decision) (time
 	if err := g.opt.Governor.Stopped(); err != nil {
 		return lookEvery, g.hold(ctx, w, d, err)
 	}
-	if err := g.renew(ctx, w, d); errors.Is(err, act.ErrLeaseLost) {
-		return 0, g.notKept(ctx, d, &fact.Outcome{At: g.now(), Text: "the lease ran out before it was clear whether it helped, and it returned by itself"})
-	} else if err != nil {
-		g.opt.Logger.Warn("a lease cannot be renewed for now", "id", d.Proposal.ID, "err", err)
-	}
+	// Once it is decided that it helped, it may have been made to last before a
+	// crash; then it holds no lease any more that could be renewed.
 	if d.Outcome == nil {
+		if err := g.renew(ctx, w, d); errors.Is(err, act.ErrLeaseLost) {
+			return 0, g.notKept(ctx, d, &fact.Outcome{At: g.now(), Text: "the lease ran out before it was clear whether it helped, and it returned by itself"})
+		} else if err != nil {
+			g.opt.Logger.Warn("a lease cannot be renewed for now", "id", d.Proposal.ID, "err", err)
+		}
 		wait, err := g.ask(ctx, w, d)
 		if w.check.result == undecided || err != nil {
 			return wait, err

@@ -317,12 +317,10 @@ func (r *fakeRouter) Renew(_ context.Context, w govern.Warrant) error {
 	r.look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.id != w.Hash() {
+	if r.id != w.Hash() || r.ends.IsZero() { // what was committed holds no lease
 		return act.ErrLeaseLost
 	}
-	if !r.ends.IsZero() {
-		r.ends = r.w.Now().Add(r.Lease())
-	}
+	r.ends = r.w.Now().Add(r.Lease())
 	return nil
 }
 

@@ -32,6 +32,7 @@ type server struct {
 	before  map[string]int
 	holder  string
 	lease   string
+	left    float64 // seconds of the lease
 	ids     map[string]int
 	changed int
 	// before a PUT is done, and after it was done and before it is answered
@@ -74,7 +75,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(router.State{Service: "checkout", Weights: s.weights, Default: map[string]int{"v1": 100}})
+	_ = json.NewEncoder(w).Encode(router.State{Service: "checkout", Weights: s.weights, Default: map[string]int{"v1": 100}, LeaseSeconds: s.left})
 }
 
 func (s *server) set(id, lease string, weights map[string]int) {
@@ -158,7 +159,30 @@ func TestThereAndBack(t *testing.T) {
 		t.Errorf("renewing what another holds: %v", err)
 	}
 	if err := r.Commit(t.Context(), w); !errors.Is(err, act.ErrLeaseLost) {
-		t.Errorf("committing what another holds: %v", err)
+		t.Errorf("committing what another has changed: %v", err)
+	}
+}
+
+// Committing again, after a crash, is no loss, also for a router that answers
+// that there is no such lease; unless the weights are others or leased.
+func TestCommitAgain(t *testing.T) {
+	s := newServer()
+	r := s.open(t)
+	w := warrant(t, back.Params, before)
+	if _, err := r.Do(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	s.holder = ""
+	if err := r.Commit(t.Context(), w); err != nil {
+		t.Errorf("committed before: %v", err)
+	}
+	s.left = 12
+	if err := r.Commit(t.Context(), w); !errors.Is(err, act.ErrLeaseLost) {
+		t.Errorf("the same weights, leased by another: %v", err)
+	}
+	s.left, s.weights = 0, s.before
+	if err := r.Commit(t.Context(), w); !errors.Is(err, act.ErrLeaseLost) {
+		t.Errorf("returned: %v", err)
 	}
 }
 

@@ -81,7 +81,7 @@ func playWatchdog() int {
 func options(dir, mood string) watchdog.SupervisorOptions {
 	return watchdog.SupervisorOptions{
 		Path: os.Args[0], Env: append(os.Environ(), "PLAY=worker", "MOOD="+mood, "PIDS="+filepath.Join(dir, "pids"), "DIR="+dir),
-		Stderr: os.Stderr, StatusFile: filepath.Join(dir, "watchdog.json"), Grace: time.Second,
+		Stderr: os.Stderr, StatusFile: filepath.Join(dir, "watchdog.json"), Grace: 10 * time.Second, // a program under the race detector takes a second to end
 	}
 }
 
