@@ -16,6 +16,7 @@ import (
 
 	"github.com/grafana/regexp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/route"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/exemplar"
@@ -221,7 +222,7 @@ func runtimeInfo(s *Store, started time.Time) apiv1.RuntimeInfo {
 		GOMEMLIMIT:          debug.SetMemoryLimit(-1),
 		GOGC:                os.Getenv("GOGC"),
 		GODEBUG:             os.Getenv("GODEBUG"),
-		StorageRetention:    s.opt.Retention.String(),
+		StorageRetention:    model.Duration(s.opt.Retention).String(),
 	}
 }
 

@@ -122,7 +122,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/alerts", nil, 200, `"alerts":[]`},
 		{"GET", "/status/config", nil, 200, `"yaml"`},
 		{"GET", "/status/flags", nil, 200, `"data":{}`},
-		{"GET", "/status/runtimeinfo", nil, 200, `"storageRetention":"360h0m0s"`},
+		{"GET", "/status/runtimeinfo", nil, 200, `"storageRetention":"15d"`},
 		{"GET", "/status/buildinfo", nil, 200, `"branch":"steersman 0.1.0"`},
 		{"GET", "/status/buildinfo", nil, 200, `"version":"3.16.0"`},
 		{"GET", "/status/tsdb", nil, 200, `"numSeries":7`},

@@ -192,7 +192,9 @@ func (a *appending) refuse(err error) {
 // commit makes the pending samples visible. If that fails, nothing that was
 // remembered about their series holds.
 func (a *appending) commit() error {
+	a.store.sync.dirty.Store(true)
 	err := a.app.Commit()
+	a.store.sync.dirty.Store(true) // again, for a sync that began in between
 	if err != nil {
 		for _, e := range a.touched {
 			e.forgetNewest()

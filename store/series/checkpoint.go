@@ -17,31 +17,39 @@ const checkpointFile = "intake.checkpoint"
 type checkpoint struct {
 	Format int    `json:"format"`
 	Seq    uint64 `json:"seq"` // every batch up to this one is in the store
+
+	// Mending is not 0 while the store fetches again what it has lost: that is in
+	// batches up to this one, and not in those received before MendFrom (in Unix
+	// milliseconds).
+	Mending  uint64 `json:"mending,omitempty"`
+	MendFrom int64  `json:"mendFrom,omitempty"`
 }
 
 const checkpointFormat = 1
 
-// readCheckpoint returns 0, the start of the log, if there is no checkpoint.
-func readCheckpoint(path string) (uint64, error) {
+// readCheckpoint returns the zero checkpoint, the start of the log, if there is
+// none that can be read.
+func readCheckpoint(path string) (checkpoint, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return checkpoint{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read checkpoint: %w", err)
+		return checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
 	}
 	var c checkpoint
 	if err := json.Unmarshal(b, &c); err != nil {
-		return 0, fmt.Errorf("read checkpoint %s: %w", path, err)
+		return checkpoint{}, fmt.Errorf("read checkpoint %s: %w", path, err)
 	}
 	if c.Format != checkpointFormat {
-		return 0, fmt.Errorf("read checkpoint %s: format %d is not known here", path, c.Format)
+		return checkpoint{}, fmt.Errorf("read checkpoint %s: format %d is not known here", path, c.Format)
 	}
-	return c.Seq, nil
+	return c, nil
 }
 
-func writeCheckpoint(path string, seq uint64) error {
-	b, err := json.Marshal(checkpoint{checkpointFormat, seq})
+func writeCheckpoint(path string, c checkpoint) error {
+	c.Format = checkpointFormat
+	b, err := json.Marshal(c)
 	if err == nil {
 		err = writeFile(path, append(b, '\n'))
 	}

@@ -31,5 +31,8 @@
 // newest of the whole store by more than Options.OutOfOrder are quarantined. A
 // sample whose series has had no other sample for hours and has left memory is
 // not recognised as a duplicate; it is then stored twice, which queries do not
-// show.
+// show. If the clock of this machine runs ahead by more than Options.OutOfOrder
+// and is set back, samples are quarantined as too old until it has caught up.
+// What other rooms append themselves is not in the intake log, so the keeper
+// cannot mend it after damage to the files.
 package series

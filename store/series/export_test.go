@@ -27,7 +27,10 @@ func Blocks(s *Store) int { return len(s.db.Blocks()) }
 const CheckpointFile = checkpointFile
 
 // ReadCheckpoint reads the checkpoint.
-func ReadCheckpoint(path string) (uint64, error) { return readCheckpoint(path) }
+func ReadCheckpoint(path string) (uint64, error) {
+	c, err := readCheckpoint(path)
+	return c.Seq, err
+}
 
 // ReleaseOf translates the version of Prometheus' library.
 func ReleaseOf(library string) string { return releaseOf(library) }

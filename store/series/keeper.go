@@ -54,6 +54,8 @@ type Keeper struct {
 	path  string
 	tally *tally
 
+	skip    int64     // batches received before this are in the store for certain
+	mending uint64    // what was lost of the store is in batches up to this one
 	done    uint64    // newest batch in the store
 	saved   uint64    // newest batch that the checkpoint covers
 	samples bool      // samples were appended since the last checkpoint
@@ -87,7 +89,10 @@ func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
 // Run follows the log until ctx ends and then writes a last checkpoint. It
 // returns nil when ctx has ended.
 func (k *Keeper) Run(ctx context.Context) error {
-	k.begin()
+	if err := k.begin(); err != nil {
+		return fmt.Errorf("keep series: %w", err)
+	}
+	defer k.store.admitLate(0)
 	err := k.log.Follow(ctx, k.done, func(seq uint64, b *fact.Batch) error { return k.take(ctx, seq, b) })
 	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled)) {
 		err = nil
@@ -99,27 +104,50 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 // begin decides from where the log is read.
-func (k *Keeper) begin() {
-	seq, err := readCheckpoint(k.path)
+func (k *Keeper) begin() error {
+	c, err := readCheckpoint(k.path)
 	if err != nil {
 		k.opt.Logger.Warn("the intake log is read from its start", "err", err)
 	}
-	if head := k.log.Head(); seq > head {
+	head := k.log.Head()
+	switch {
+	case c.Seq > head:
 		k.opt.Logger.Warn("the checkpoint is ahead of the intake log, which must be a new one; it is read from its start",
-			"checkpoint", seq, "log", head)
-		seq = 0
+			"checkpoint", c.Seq, "log", head)
+		c = checkpoint{}
+	case k.store.Repaired() && c.Seq > 0:
+		k.opt.Logger.Warn("the intake log is read from its start, to mend what was lost of the series", "checkpoint", c.Seq)
+		c = checkpoint{Mending: head, MendFrom: k.store.inBlocks() - k.opt.Ahead.Milliseconds()}
+		if err := writeCheckpoint(k.path, c); err != nil { // a kill must not make it forget
+			return err
+		}
 	}
-	if k.store.Repaired() && seq > 0 {
-		k.opt.Logger.Warn("the intake log is read from its start, to mend what was lost of the series", "checkpoint", seq)
-		seq = 0
+	k.done, k.saved, k.savedAt = c.Seq, c.Seq, time.Now()
+	if c.Mending > c.Seq {
+		k.mend(c.Mending, c.MendFrom)
 	}
-	k.done, k.saved, k.savedAt = seq, seq, time.Now()
-	k.log.Keep(Consumer, seq)
+	k.log.Keep(Consumer, c.Seq)
+	return nil
+}
+
+// mend prepares for fetching again what was lost, up to the batch last: what
+// was received before the time from is passed over, and samples may be as late
+// as that.
+func (k *Keeper) mend(last uint64, from int64) {
+	k.mending, k.skip = last, from
+	late := time.Duration(max(0, k.store.db.Head().MaxTime()-from)) * time.Millisecond
+	k.store.admitLate(late + k.opt.Ahead)
+}
+
+// mended ends that.
+func (k *Keeper) mended() {
+	k.mending, k.skip = 0, 0
+	k.store.admitLate(0)
 }
 
 // take brings one batch into the store.
 func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
-	if len(b.Series) > 0 {
+	if len(b.Series) > 0 && b.Received >= k.skip {
 		res, err := k.append(ctx, b)
 		if err != nil {
 			return err
@@ -128,11 +156,14 @@ func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 		k.samples = true
 	}
 	k.done = seq
+	if k.mending > 0 && seq >= k.mending {
+		k.mended()
+	}
 	if time.Since(k.savedAt) < k.opt.Every {
 		return nil
 	}
 	if !k.samples && k.done-k.saved < idleBatches {
-		return nil
+		return k.store.Sync() // what others have appended
 	}
 	err := k.checkpoint()
 	if errors.Is(err, errCheckpoint) {
@@ -192,12 +223,10 @@ func (k *Keeper) checkpoint() error {
 	if k.done == k.saved {
 		return nil
 	}
-	if k.samples {
-		if err := k.store.Sync(); err != nil {
-			return err
-		}
+	if err := k.store.Sync(); err != nil {
+		return err
 	}
-	if err := writeCheckpoint(k.path, k.done); err != nil {
+	if err := writeCheckpoint(k.path, checkpoint{Seq: k.done, Mending: k.mending, MendFrom: k.skip}); err != nil {
 		return fmt.Errorf("%w: %w", errCheckpoint, err)
 	}
 	k.saved, k.samples, k.savedAt = k.done, false, time.Now()

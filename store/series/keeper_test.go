@@ -55,6 +55,12 @@ func (l *memLog) Keep(consumer string, seq uint64) {
 	l.kept = seq
 }
 
+func (l *memLog) keptUpTo() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept
+}
+
 func (l *memLog) Follow(ctx context.Context, after uint64, fn func(uint64, *fact.Batch) error) error {
 	l.mu.Lock()
 	l.after = after

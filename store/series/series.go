@@ -142,9 +142,33 @@ func Open(dir string, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// Repaired reports whether the store lost samples that had been durable: its
-// log was damaged when it was opened, and cut there.
+// Repaired reports whether the store may have lost samples: its log was
+// damaged when it was opened, and cut there.
 func (s *Store) Repaired() bool { return s.repaired }
+
+// inBlocks is the time before which all samples are in finished blocks, which
+// do not need the log; 0 if there is nothing at all. A batch whose samples are
+// not all in blocks was received later than this, but for the time by which
+// samples may be ahead.
+func (s *Store) inBlocks() int64 {
+	head := s.db.Head()
+	if head.MinTime() > head.MaxTime() {
+		return 0
+	}
+	return max(0, head.MinTime())
+}
+
+// longestLate is how late samples may be at most.
+const longestLate = 24 * time.Hour
+
+// admitLate lets samples be late by so much more than Options.OutOfOrder, to
+// mend what was lost after newer samples had come. Zero is the usual.
+func (s *Store) admitLate(more time.Duration) {
+	if s.opt.OutOfOrder > 0 {
+		more = min(max(0, more), longestLate)
+		s.db.Head().SetOutOfOrderTimeWindow((s.opt.OutOfOrder + more).Milliseconds(), nil)
+	}
+}
 
 // counter returns the value of one of the database's own counters.
 func (s *Store) counter(name string) float64 {

@@ -298,7 +298,7 @@ func TestInstantAndRange(t *testing.T) {
 
 func TestQueriesAreBounded(t *testing.T) {
 	s := open(t, t.TempDir(), series.Options{QuerySamples: 100, QueryTimeout: 50 * time.Millisecond})
-	var many fact.Series = one("up")
+	many := one("up")
 	for i := range 200 {
 		many.Points = append(many.Points, point(float64(i), 1))
 	}

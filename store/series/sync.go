@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // A syncer makes durable what the database has written to its logs. The
@@ -15,6 +16,8 @@ import (
 // others ask for it; but fsync is a matter of the file, whoever opened it.
 type syncer struct {
 	dir string
+
+	dirty atomic.Bool // something was appended since the last sync began
 
 	mu   sync.Mutex
 	last map[string]int // log → the segment that was the last one at the last sync
@@ -33,8 +36,12 @@ func (s *Store) Sync() error {
 func (s *syncer) run() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.dirty.Swap(false) {
+		return nil
+	}
 	for _, name := range []string{"wal", "wbl"} {
 		if err := s.syncLog(name); err != nil {
+			s.dirty.Store(true)
 			return fmt.Errorf("sync series: %w", err)
 		}
 	}
