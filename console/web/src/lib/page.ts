@@ -2,7 +2,8 @@
 // was reached from within the console.
 import { useEffect, useRef } from 'react';
 
-let arrived = false; // the first page of a visit leaves the focus where the browser put it
+/** Where the last heading stood, and whether it took the focus. The first page of a visit leaves the focus alone. */
+let last: { path: string; took: boolean } | undefined;
 
 export function useTitle(title: string) {
   useEffect(() => {
@@ -14,11 +15,13 @@ export function useTitle(title: string) {
 export function useArrival() {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (arrived) {
-      ref.current?.focus({ preventScroll: true });
-      window.scrollTo(0, 0);
-    }
-    arrived = true;
+    const path = window.location.pathname;
+    const moved = last !== undefined && last.path !== path;
+    // When papers arrive the heading of the loading page makes way for the real one, which inherits the focus.
+    const heir = last?.took === true && document.activeElement === document.body;
+    if (moved || heir) ref.current?.focus({ preventScroll: true });
+    if (moved) window.scrollTo(0, 0);
+    last = { path, took: moved || (last?.took ?? false) };
   }, []);
   return ref;
 }

@@ -25,7 +25,8 @@ interface Given {
   text: string;
 }
 
-const queryLike = /[({]|^[a-z_:][a-z0-9_:]{5,}$/i;
+const query = /[({]/;
+const metric = /^[a-z_:][a-z0-9_:]{3,}$/i;
 
 /** All that can be gone to or done from anywhere. */
 export function useCommands({ openStop, openHelp, text }: Given): Command[] {
@@ -44,10 +45,15 @@ export function useCommands({ openStop, openHelp, text }: Given): Command[] {
       icon: p.icon,
       run: () => go(p.path),
     }));
-    const query = text.trim();
-    if (queryLike.test(query)) {
-      out.unshift({ id: 'query', name: query, hint: 'query', icon: 'explore', run: () => go(exploreLink(query)) });
-    }
+    const typed = text.trim();
+    const explore: Command = {
+      id: 'query',
+      name: typed,
+      hint: 'query',
+      icon: 'explore',
+      run: () => go(exploreLink(typed)),
+    };
+    if (query.test(typed)) out.unshift(explore);
     for (const i of incidents ?? []) {
       const open = `/incidents/${encodeURIComponent(i.id)}`;
       out.push({ id: i.id, name: i.title, hint: `incident, ${i.state}`, icon: 'incident', run: () => go(open) });
@@ -77,6 +83,7 @@ export function useCommands({ openStop, openHelp, text }: Given): Command[] {
     const zone = settings.zone === 'UTC' ? 'local' : 'UTC';
     act('zone', `Show times in ${zone === 'UTC' ? 'UTC' : 'local time'}`, 'clock', () => settings.setZone(zone));
     act('keys', 'Keys', 'question', openHelp);
+    if (metric.test(typed)) out.push(explore);
     return out;
   }, [go, stop, incidents, decisions, map, settings, scheme, openStop, openHelp, text]);
 }
