@@ -26,10 +26,10 @@ func (s *stage) singleFault(ctx context.Context, in Injection) (string, error) {
 		return "", err
 	}
 	defer s.mend(ctx)
+	start := time.Now()
 	if err := s.inject(ctx, in); err != nil {
 		return "", err
 	}
-	start := time.Now()
 	var found incident
 	err = until(ctx, s.patient(noticed), s.blames(calm, &found, func(c cause) bool { return c.Entity == entity(in.Target) }))
 	if err != nil {
@@ -89,10 +89,10 @@ func (s *stage) restart(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.say("recommendation hangs: it takes requests and never answers.")
+	start := time.Now()
 	if err := s.inject(ctx, Injection{Target: "recommendation", Fault: shop.Fault{Kind: shop.FaultHang}}); err != nil {
 		return "", err
 	}
-	start := time.Now()
 	var found incident
 	err = until(ctx, s.patient(2*noticed), s.blames(calm, &found, func(c cause) bool { return c.Entity == entity("recommendation") }))
 	if err != nil {
@@ -120,7 +120,10 @@ func (s *stage) restart(ctx context.Context) (string, error) {
 	if err := s.kept(ctx, d.Proposal.ID); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("cause named in %.1fs, process %d became %d", named.Seconds(), before, after), s.over(ctx, calm, entity("recommendation"))
+	if err := s.over(ctx, calm, entity("recommendation")); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("cause named in %.1fs, process %d became %d", named.Seconds(), before, after), nil
 }
 
 // pid asks the supervisor itself.

@@ -27,10 +27,10 @@ func (s *stage) badRelease(ctx context.Context) (string, error) {
 	if err := s.steersman.announce(ctx, ch); err != nil {
 		return "", err
 	}
+	start := time.Now()
 	if _, err := s.router.Set(map[string]int{"v1": 50, "v2": 50}, 0, ""); err != nil {
 		return "", err
 	}
-	start := time.Now()
 	var found incident
 	err = until(ctx, s.patient(2*noticed), s.blames(calm, &found, func(c cause) bool {
 		return c.Entity == entity("checkout") && (c.Version == "v2" || c.Change != nil && c.Change.Version == "v2")
