@@ -21,7 +21,7 @@
 // Durations are judged by the logarithm of the mean over at least 5 seconds and
 // 10 requests, against median and spread over some ten minutes of such means.
 // A finding needs five deviations (or, where the noise is wide, half as much
-// again as the greatest mean of those ten minutes), half as much again as is
+// again as the greatest mean of those ten minutes, early on 2.5 times that), half as much again as is
 // normal, 10 ms, and most single seconds being slow, so that one slow request
 // is none. The service's own time
 // (its duration without its calls to others) is a signal of its own.

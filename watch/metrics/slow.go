@@ -17,8 +17,9 @@ const (
 	entryFor   = 30    // how long a busy machine is forgiven at the entry
 	slowSpread = 0.08  // the least spread, in logarithms: 8 %
 
-	recordBy    = 1.5 // above the greatest mean learned,
-	recordAfter = 24  // once so many were learned: two minutes
+	recordBy    = 1.5 // above the greatest mean learned
+	recordEarly = 2.5 // the same while fewer than so many means were learned
+	recordAfter = 24
 
 	meanSeconds = 5  // a mean is taken over at least so many seconds
 	meanCount   = 10 // and so many requests,
@@ -113,7 +114,7 @@ func (s *slowSignal) learn(t int64, c count, frozen bool) {
 // most quickly.
 type view struct {
 	base, spread float64 // the normal mean in seconds, and its spread in logarithms
-	record       float64 // the greatest mean learned, in logarithms above the base
+	beyond       float64 // what would exceed all means learned, in logarithms above the base
 	now          float64 // mean in seconds
 	score        float64
 }
@@ -122,7 +123,7 @@ type view struct {
 // nothing would be, what exceeds all means learned by half is worth a finding.
 func (v *view) scoreOf(mean float64) float64 {
 	above := math.Log(mean / v.base)
-	return min(max(above/v.spread, slowScore*above/(v.record+math.Log(recordBy)), 0), maxScore)
+	return min(max(above/v.spread, slowScore*above/v.beyond, 0), maxScore)
 }
 
 func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
@@ -130,9 +131,9 @@ func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
 		return
 	}
 	middle, spread := s.normal()
-	v := view{base: math.Exp(middle), spread: spread, record: math.Inf(1)}
-	if s.level.Learned() >= recordAfter {
-		v.record = s.level.Quantile(1) - middle
+	v := view{base: math.Exp(middle), spread: spread, beyond: s.level.Quantile(1) - middle + math.Log(recordBy)}
+	if s.level.Learned() < recordAfter {
+		v.beyond += math.Log(recordEarly / recordBy)
 	}
 	if s.ep.lasts() {
 		m.followSlow(f, s, &v, t)
