@@ -46,7 +46,7 @@ func (d *Doors) Read(w http.ResponseWriter, r *http.Request, b Body) (body []byt
 	if b.Most == 0 {
 		b.Most, b.Limit = lim.BodyBytes, "body_bytes"
 	}
-	mem := &hold{doors: d, most: int64(lim.InFlightBytes)}
+	mem := &hold{doors: d, most: lim.InFlightBytes}
 	defer func() {
 		if ref != nil {
 			mem.free()
@@ -82,22 +82,21 @@ func list(encodings []string) string {
 // used, and kept for the next request afterwards.
 type hold struct {
 	doors *Doors
-	most  int64
+	most  int
 	used  []held
 }
 
 type held struct {
 	buf     []byte
-	counted int64
+	counted int
 }
 
 // get returns an empty buffer with room for n bytes.
 func (h *hold) get(n int) ([]byte, *Refusal) {
-	if h.doors.inFlight.Add(int64(n)) > h.most {
-		h.doors.inFlight.Add(-int64(n))
-		return nil, Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise limits.in_flight_bytes")
+	if ref := h.doors.Hold(n, h.most); ref != nil {
+		return nil, ref
 	}
-	h.used = append(h.used, held{h.doors.buffer(n), int64(n)})
+	h.used = append(h.used, held{h.doors.buffer(n), n})
 	return h.used[len(h.used)-1].buf, nil
 }
 
@@ -115,7 +114,7 @@ func (h *hold) grow(buf []byte, n int) ([]byte, *Refusal) {
 }
 
 func (h *hold) release(b held) {
-	h.doors.inFlight.Add(-b.counted)
+	h.doors.Release(b.counted)
 	h.doors.keep(b.buf)
 }
 
@@ -125,6 +124,19 @@ func (h *hold) free() {
 	}
 	h.used = nil
 }
+
+// Hold counts n bytes of a request as in flight, until they are released. It
+// refuses if there would be more than most in all.
+func (d *Doors) Hold(n, most int) *Refusal {
+	if d.inFlight.Add(int64(n)) > int64(most) {
+		d.Release(n)
+		return Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise limits.in_flight_bytes")
+	}
+	return nil
+}
+
+// Release takes back a Hold.
+func (d *Doors) Release(n int) { d.inFlight.Add(-int64(n)) }
 
 // buffer returns an empty buffer with room for n bytes, from the pool if it has
 // one that is large enough.

@@ -19,8 +19,8 @@ type Limits struct {
 	// form takes two to four times as much again. Default 32 MiB.
 	PlainBytes int `yaml:"plain_bytes"`
 
-	// InFlightBytes bounds the bodies of all HTTP requests in flight together.
-	// Above it a sender is told to try again (429). Default 256 MiB.
+	// InFlightBytes bounds the bodies of all requests in flight together. Above
+	// it a sender is told to try again. Default 256 MiB.
 	InFlightBytes int `yaml:"in_flight_bytes"`
 
 	// Labels is the number of labels of one series. Every label is stored and

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +171,28 @@ func TestDoor(t *testing.T) {
 			}
 			signaltest.Law(t, d, sink)
 		})
+	}
+}
+
+// What the guide tells people to send is taken.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/connect.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(guide), `'"$(date -u +%FT%TZ)"'`, "2026-03-01T12:00:00Z")
+	examples := regexp.MustCompile(`(?s)8420(/hooks/\w+).*?Content-Type: ([^']+)'.*?-d '(.*?)'\n`).FindAllStringSubmatch(text, -1)
+	if len(examples) != 2 {
+		t.Fatalf("%d examples in the guide, want 2", len(examples))
+	}
+	d, sink := signaltest.Doors(signal.Limits{})
+	for _, e := range examples {
+		if w := post(d, e[1], e[2], e[3]); w.Code != 200 {
+			t.Errorf("%s: %d %s", e[1], w.Code, w.Body)
+		}
+	}
+	if c := sink.Changes(); len(c) != 2 || c[0].Version != "v2" || c[1].Version != "v2" || c[0].Entity != checkout("shop") || c[1].Entity != checkout("") {
+		t.Errorf("%+v", c)
 	}
 }
 

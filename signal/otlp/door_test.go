@@ -359,6 +359,7 @@ func TestGRPCAnswers(t *testing.T) {
 		{name: "busy", n: 3, sink: fact.ErrBusy, code: codes.ResourceExhausted, retry: true, text: "the intake is busy; send the same again in 2s"},
 		{name: "broken", n: 3, sink: errors.New("disk full"), code: codes.Unavailable, retry: true, text: "disk full"},
 		{name: "too many", n: 3, lim: signal.Limits{Spans: 2}, code: codes.InvalidArgument, text: "3 spans, the limit is 2"},
+		{name: "more in flight than there is room", n: 3, lim: signal.Limits{InFlightBytes: 50}, code: codes.ResourceExhausted, retry: true, text: "the requests in flight fill the memory"},
 		{name: "too large", n: 3, lim: signal.Limits{PlainBytes: 50}, code: codes.ResourceExhausted, text: "received message larger than max"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

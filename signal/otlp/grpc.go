@@ -82,6 +82,12 @@ func method(d *signal.Doors, s *service) grpc.MethodHandler {
 			m.read = true
 		}
 		export := func(ctx context.Context, _ any) (any, error) {
+			size := in.buf.Len()
+			if ref := d.Hold(size, d.Limits.WithDefaults().InFlightBytes); ref != nil {
+				account(d, ref)
+				return nil, grpcError(ref)
+			}
+			defer d.Release(size)
 			out, ref := take(ctx, d, s, in.buf.ReadOnlyData(), protobuf)
 			if ref != nil {
 				return nil, grpcError(ref)
@@ -154,11 +160,7 @@ func (l *lost) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	if status.Code(end.Error) == codes.ResourceExhausted {
 		reason = signal.TooLarge
 	}
-	var t signal.Tally
-	t.Receive(1)
-	t.Settle(signal.Refuse(reason, "", status.Convert(end.Error).Message(), "send smaller batches or raise limits.plain_bytes"))
-	l.doors.Sources.Record(kind, kind, l.doors.Clock(), &t)
-	l.doors.Sources.Answered(kind, reason.String(), end.EndTime.Sub(end.BeginTime))
+	account(l.doors, signal.Refuse(reason, "", status.Convert(end.Error).Message(), "send smaller batches or raise limits.plain_bytes"))
 }
 
 func (l *lost) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }

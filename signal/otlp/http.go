@@ -56,12 +56,17 @@ func serve(d *signal.Doors, s *service, w http.ResponseWriter, r *http.Request) 
 
 // unread accounts for a request whose body was not read, and answers it.
 func unread(d *signal.Doors, ref *signal.Refusal, w http.ResponseWriter, enc encoding) {
+	account(d, ref)
+	writeStatus(w, ref, enc)
+}
+
+// account counts a request that was not read: one item, of nobody knows whom.
+func account(d *signal.Doors, ref *signal.Refusal) {
 	var t signal.Tally
 	t.Receive(1)
 	t.Settle(ref)
 	d.Sources.Record(kind, kind, d.Clock(), &t)
 	d.Sources.Answered(kind, ref.Reason.String(), 0)
-	writeStatus(w, ref, enc)
 }
 
 func contentType(enc encoding) string {
