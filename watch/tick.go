@@ -27,7 +27,8 @@ const (
 	writeEvery  = 5 * time.Second  // figures alone make a new paper no more often
 	changesBack = 10 * time.Minute // before the onset
 	maxChange   = 20               // listed in one incident
-	doubtful    = 5                // rankings in a row that must abstain before an answer is taken back
+	doubtful    = 15               // rankings in a row that must abstain before an answer is taken back
+	faded       = 0.3              // of the harm that the answer was about
 	fadeFor     = 30 * time.Second // for so long an answer stands while its figure shrinks
 	steady      = 2                // rankings that must agree before something is proposed
 	maxOffers   = 6                // proposals for one incident
@@ -205,17 +206,11 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 		Elsewhere: w.elsewhere(s),
 	})
 	f.Ranked = now
-	if ranking.Abstained && f.Blame != "" {
-		if f.Doubts++; f.Doubts < doubtful {
-			return fact.Proposal{}, false // the last answer stands until doubt does
-		}
-	}
-	f.Doubts = 0
-	if fades(&s.Ranking, &ranking) && now.Sub(f.Answered) < fadeFor {
+	if f.stands(&s.Ranking, &ranking, now) {
 		f.Steady++
-		return fact.Proposal{}, false // the same culprit, and it gets better: say how bad it was
+		return fact.Proposal{}, false
 	}
-	s.Ranking, f.Answered = ranking, now
+	s.Ranking, f.Answered, f.Doubts = ranking, now, 0
 	if blame := blameOf(&s.Ranking); blame != f.Blame {
 		f.Blame, f.Steady, s.Changed = blame, 1, true
 	} else {
@@ -259,14 +254,26 @@ func (f *file) made(key string, now time.Time) bool {
 	return slices.ContainsFunc(f.Offers, func(o offer) bool { return o.Key == key && (o.Settled || now.Before(o.Expires)) })
 }
 
-// fades reports whether a new answer is the old one with a figure that shrank.
-func fades(old, new *cause.Result) bool {
-	if old.Abstained || new.Abstained || len(old.Causes) == 0 || len(new.Causes) == 0 {
+// stands reports whether the present answer goes before a new one. It does
+// while trouble fades, because what is left is no longer what it was about:
+// against another culprit with far less harm (unless a version is at fault,
+// which is told by comparison, not by size), against the same one with a
+// smaller figure for a while, and against a few abstentions.
+func (f *file) stands(old, new *cause.Result, now time.Time) bool {
+	if f.Blame == "" {
 		return false
 	}
+	smaller := new.Harm.Failed <= faded*old.Harm.Failed && new.Harm.Lost <= faded*old.Harm.Lost
+	if new.Abstained || len(new.Causes) == 0 {
+		f.Doubts++
+		return smaller || f.Doubts < doubtful
+	}
 	a, b := &old.Causes[0], &new.Causes[0]
+	if a.Entity != b.Entity || a.Version != b.Version {
+		return smaller && b.Version == ""
+	}
 	less := new.Felt.Now < 0.9*old.Felt.Now || a.Kind != b.Kind && new.Felt.Now < old.Felt.Now
-	return a.Entity == b.Entity && a.Version == b.Version && old.Felt.Kind == new.Felt.Kind && less
+	return old.Felt.Kind == new.Felt.Kind && less && now.Sub(f.Answered) < fadeFor
 }
 
 func blameOf(r *cause.Result) string {

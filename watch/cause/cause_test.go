@@ -288,7 +288,7 @@ func TestTimingAloneIsNotEnough(t *testing.T) {
 // Who is well again while others still suffer did not cause what lasts.
 func TestWhoIsWellAgain(t *testing.T) {
 	in := observe(1, 40, 10, watchtest.Fault{From: faultAt, Service: "catalog", Fails: 0.3}, watchtest.Fault{From: faultAt, Service: "payment", Fails: 0.3})
-	in.At = in.Onset.Add(20 * time.Second)
+	in.At = in.Onset.Add(30 * time.Second)
 	if top := cause.Rank(in).Causes[0].Entity.Name; top != "catalog" {
 		t.Fatalf("before: %s", top)
 	}

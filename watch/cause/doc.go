@@ -57,7 +57,14 @@ type Result struct {
 	Abstained bool
 	Headline  string // of the likely cause: "payment fails 30 % of requests"; empty when abstained
 	Text      string // a clause about the likely cause, or why there is none
+	Harm      Harm   // all of it that was accounted for
 	Felt      Felt   // where the top cause's harm shows, for a check afterwards
+}
+
+// Harm is how bad it is, as far as it was accounted for.
+type Harm struct {
+	Failed float64 // requests a second that failed beyond the normal ratio
+	Lost   float64 // seconds a second by which requests took longer
 }
 
 // Felt is the figure of the top cause that left its normal range.
@@ -95,7 +102,7 @@ const (
 	changeSlack   = 3 * time.Second
 	orderSlack    = 1500 * time.Millisecond
 	orderLate     = 5 * time.Second
-	overFor       = 8 * time.Second
+	overFor       = 15 * time.Second
 	minSurge      = 1.5
 	likely        = 0.5
 	rival         = 0.2

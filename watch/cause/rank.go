@@ -122,7 +122,7 @@ func (r *ranker) judge(all []*candidate) Result {
 	for _, c := range all {
 		total += math.Exp(c.score)
 	}
-	res := Result{Causes: []fact.Cause{}, RuledOut: []fact.Cause{}}
+	res := Result{Causes: []fact.Cause{}, RuledOut: []fact.Cause{}, Harm: r.total()}
 	var kept []*candidate
 	sum := math.Exp(unknown)
 	for _, c := range all {
@@ -148,6 +148,16 @@ func (r *ranker) judge(all []*candidate) Result {
 	}
 	r.conclude(&res, kept)
 	return res
+}
+
+// total is the harm of the services in scope, a second.
+func (r *ranker) total() Harm {
+	for _, h := range r.harms {
+		if s := h.in.Now.Seconds; s > 0 {
+			return Harm{Failed: r.sumFailed / s, Lost: r.sumTime / s}
+		}
+	}
+	return Harm{}
 }
 
 // inOrder sorts evidence, the weightiest first. The result is never nil: papers

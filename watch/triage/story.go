@@ -92,18 +92,11 @@ func (s *Story) Suffering(e fact.Entity) bool {
 	return false
 }
 
-// isBack reports whether a new symptom is the old trouble again.
+// isBack reports whether a new symptom is the old trouble again: the same kind
+// of harm to the likely cause.
 func (s *Story) isBack(f *fact.Finding) bool {
-	blamed := s.Blamed()
-	return slices.ContainsFunc(s.Members, func(g fact.Finding) bool {
-		a, b := f.Signal, g.Signal
-		if !cause.Hurts(&g) || a.Kind != b.Kind || a.Entity != b.Entity {
-			return false
-		}
-		if blamed.IsZero() {
-			return a.Client == b.Client && a.Side == b.Side
-		}
-		return a.Entity == blamed
+	return f.Signal.Entity == s.Blamed() && slices.ContainsFunc(s.Members, func(g fact.Finding) bool {
+		return cause.Hurts(&g) && g.Signal.Kind == f.Signal.Kind && g.Signal.Entity == f.Signal.Entity
 	})
 }
 

@@ -61,8 +61,7 @@ func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (open
 }
 
 // reopen opens a resolved story again when a new symptom says that its trouble
-// is back: the same kind of harm to the likely cause, or, when nobody was
-// blamed, the very signal that suffered before.
+// is back.
 func (t *Triage) reopen(f *fact.Finding) {
 	if _, known := t.home[f.ID]; known || !cause.Hurts(f) || !f.Ended.IsZero() {
 		return

@@ -135,6 +135,7 @@ func TestResolveAndReopen(t *testing.T) {
 		t.Fatalf("opened %+v", opened)
 	}
 	s, id := opened[0], opened[0].Paper.ID
+	s.Ranking = cause.Result{Causes: []fact.Cause{{Entity: watchtest.Service("payment"), Kind: fact.CauseErrors, Probability: 0.9}}}
 	f.Ended = at(60)
 	tr.Take(at(61), []fact.Finding{f}, calls)
 	tr.Take(at(71), nil, calls)
