@@ -135,7 +135,7 @@ func (s *Supervisor) once(ctx context.Context) (code int, err error) {
 		s.ended(err.Error())
 		return ExitConfig, fmt.Errorf("start %s: %w", s.opt.Path, err)
 	}
-	defer tie.Close()
+	defer func() { _ = tie.Close() }() // nothing was written to it
 	s.status.PID, s.status.Started = cmd.Process.Pid, time.Now().UTC()
 	s.write()
 	done := make(chan error, 1)

@@ -42,8 +42,9 @@ func playWorker() int {
 	if err != nil {
 		return 4
 	}
-	fmt.Fprintf(f, "%d %d %s\n", os.Getpid(), life.Restarts, life.LastExit)
-	f.Close()
+	if _, err := fmt.Fprintf(f, "%d %d %s\n", os.Getpid(), life.Restarts, life.LastExit); err != nil || f.Close() != nil {
+		return 4
+	}
 	switch os.Getenv("MOOD") {
 	case "wrong configuration":
 		return watchdog.ExitConfig

@@ -231,7 +231,7 @@ func readFile(path string) (State, bool) {
 	if err != nil {
 		return doubt(err.Error())
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return doubt(err.Error())
@@ -276,7 +276,7 @@ func WriteDurably(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already when all went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err != nil {
