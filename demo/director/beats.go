@@ -123,7 +123,8 @@ func describe(all []incident) string {
 			if n == 3 {
 				break
 			}
-			line += fmt.Sprintf(" [%s %s %s %.2f]", strings.TrimPrefix(c.Entity, "service:"), c.Kind, c.Version, c.Probability)
+			who := strings.TrimSpace(strings.TrimPrefix(c.Entity, "service:") + " " + c.Version)
+			line += fmt.Sprintf(" [%s: %s %.2f]", who, c.Kind, c.Probability)
 		}
 		if i.Abstained {
 			line += " abstained"

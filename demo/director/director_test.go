@@ -145,7 +145,7 @@ func TestBeatsCanFail(t *testing.T) {
 		want   string // of the last scene, which must fail
 	}{
 		{"sees nothing", func(s *seer) { s.blind = true }, scenes(s.paymentFails), "wanted cause payment: after 0.8s: no incident"},
-		{"blames another", func(s *seer) { s.wrong = true }, scenes(s.inventorySlow), "[shop/frontend errors  0.90]"},
+		{"blames another", func(s *seer) { s.wrong = true }, scenes(s.inventorySlow), "[shop/frontend: errors 0.90]"},
 		{"opens two", func(s *seer) { s.twice = true }, scenes(s.paymentFails), "wanted one incident, there were 2"},
 		{"proposes nothing", func(s *seer) { s.hesitant = true }, scenes(s.badRelease), "no proposal router.weights waits"},
 		{"acts while stopped", func(s *seer) { s.reckless = true }, scenes(s.badRelease, s.killSwitch), "wanted status 423"},
