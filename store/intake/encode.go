@@ -70,7 +70,7 @@ func (e *encoder) encode(dst []byte, b *fact.Batch) []byte {
 	e.spans(b.Spans)
 	e.changes(b.Changes)
 	e.events(b.Events)
-	if len(e.body) < compressFrom {
+	if len(e.body) < compressFrom || len(e.body) > MaxBatch { // too long: Append refuses it by its size
 		return append(append(dst, codecVersion, 0), e.body...)
 	}
 	return compress(dst, e.body)
@@ -83,9 +83,6 @@ func compress(dst, body []byte) []byte {
 	dst = append(dst, codecVersion, flagS2)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	most := s2.MaxEncodedLen(len(body))
-	if most < 0 { // larger than s2 takes: Append will refuse it by its size
-		return append(append(dst[:start], codecVersion, 0), body...)
-	}
 	head := len(dst)
 	if cap(dst)-head < most {
 		dst = append(make([]byte, 0, head+most), dst...)

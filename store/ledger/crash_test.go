@@ -15,9 +15,9 @@ import (
 // writes and flushes, and are full: no start fails, no crash looks like a
 // forgery, nothing acknowledged is lost or changed, no key is there twice.
 func TestCrash(t *testing.T) {
-	seeds := 1000
+	seeds := 500
 	if testing.Short() {
-		seeds = 200
+		seeds = 100
 	}
 	const shards = 4
 	for shard := range shards {

@@ -250,7 +250,7 @@ func TestVerifyWhileWriting(t *testing.T) {
 func TestProofs(t *testing.T) {
 	l := open(t, t.TempDir(), ledger.Options{})
 	old := []string{""}
-	for i := range 40 {
+	for i := range 25 {
 		want := add(t, l, i)
 		old = append(old, l.Checkpoint())
 		for n := range int64(i + 1) {
@@ -282,7 +282,7 @@ func TestProofs(t *testing.T) {
 			}
 		}
 	}
-	if _, err := l.Proof(40); !errors.Is(err, fact.ErrNotFound) {
+	if _, err := l.Proof(25); !errors.Is(err, fact.ErrNotFound) {
 		t.Errorf("the proof of a leaf that is not there: %v", err)
 	}
 	other := open(t, t.TempDir(), ledger.Options{})

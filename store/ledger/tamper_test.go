@@ -16,8 +16,9 @@ import (
 
 var checked = []string{"leaves", "hashes", "checkpoint", "key.pub"}
 
-// Every single bit of every file that can be checked, the private key left out,
-// is missed when it is another: 100 %.
+// A flipped bit in any byte of any file that can be checked, the private key left
+// out, is found: 100 %. The texts whose encoding leaves room for two spellings get
+// all eight bits of each byte flipped, the others two.
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	dir, _, _ := written(t, 7)
 	if r := verify(t, dir, ledger.VerifyOptions{}); !r.OK() {
@@ -36,6 +37,9 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 		}
 		for at := range good {
 			for bit := range 8 {
+				if (name == "leaves" || name == "hashes") && bit%4 != at%4 || testing.Short() && bit != at%8 {
+					continue
+				}
 				put(t, f, at, good[at]^1<<bit)
 				flips++
 				if verify(t, dir, ledger.VerifyOptions{}).OK() {
@@ -112,6 +116,9 @@ func TestEveryMovedPieceIsFound(t *testing.T) {
 			}
 		}
 		for n := range good {
+			if testing.Short() && n%5 != 0 {
+				continue
+			}
 			try(fmt.Sprintf("cut to %d bytes", n), [][]byte{good[:n]})
 		}
 		for _, tail := range []string{"\x00", "\n", " ", "x", string(pieces[0])} {
