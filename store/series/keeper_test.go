@@ -16,8 +16,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/series"
 )
+
+var _ series.Follower = (*intake.Log)(nil)
 
 // memLog is an intake log in memory.
 type memLog struct {
