@@ -11,7 +11,7 @@ import (
 func TestErrorBurst(t *testing.T) {
 	for _, rate := range []float64{5 / 0.3, 60, 600} { // payment gets three tenths
 		worst := int64(0)
-		for seed := range uint64(10) {
+		for seed := range uint64(max(2, int(300/rate))) {
 			w := newWorld(seed)
 			w.rate = func(int64) float64 { return rate }
 			w.fails = func(s, _ string, t int64) float64 {
@@ -69,7 +69,7 @@ func TestSlowDependency(t *testing.T) {
 
 // Nothing is wrong here: what is found is a false alarm.
 func TestQuiet(t *testing.T) {
-	seconds := int64(1800)
+	seconds := int64(900)
 	if testing.Short() {
 		seconds = 600
 	}
