@@ -20,12 +20,14 @@ const maxAnswer = 1 << 20
 // A Client speaks JSON over HTTP to one configured address and to nothing
 // else: it follows no redirect and uses no proxy.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	token string
+	http  *http.Client
 }
 
-// NewClient checks the address and returns a Client.
-func NewClient(address string) (*Client, error) {
+// NewClient checks the address and returns a Client. It sends the token, if
+// there is one, as Authorization: Bearer.
+func NewClient(address, token string) (*Client, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
@@ -36,7 +38,8 @@ func NewClient(address string) (*Client, error) {
 		return nil, fmt.Errorf("address %q: want a host and a path, no user, query or fragment", address)
 	}
 	return &Client{
-		base: strings.TrimSuffix(address, "/"),
+		base:  strings.TrimSuffix(address, "/"),
+		token: token,
 		http: &http.Client{
 			Transport: &http.Transport{
 				DialContext:            (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
@@ -105,6 +108,9 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, out a
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "steersman")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

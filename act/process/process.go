@@ -32,8 +32,9 @@ import (
 
 // Config says where the supervisor is.
 type Config struct {
-	Name string // what an action's Target says
-	URL  string // of the supervisor, such as http://127.0.0.1:9801
+	Name  string // what an action's Target says
+	URL   string // of the supervisor, such as http://127.0.0.1:9801
+	Token string // sent as Authorization: Bearer; empty: none
 }
 
 // A Supervisor is the actuator for the processes of one supervisor.
@@ -45,7 +46,7 @@ type Supervisor struct {
 // New checks the settings and returns a Supervisor. It does not speak to it
 // yet.
 func New(cfg Config) (*Supervisor, error) {
-	c, err := act.NewClient(cfg.URL)
+	c, err := act.NewClient(cfg.URL, cfg.Token)
 	if err != nil {
 		return nil, fmt.Errorf("supervisor %s: %w", cfg.Name, err)
 	}

@@ -47,6 +47,7 @@ const DefaultLease = 30 * time.Second
 type Config struct {
 	Name  string        // what an action's Target says
 	URL   string        // of the one router, such as http://127.0.0.1:9800/routers/checkout
+	Token string        // sent as Authorization: Bearer; empty: none
 	Lease time.Duration // 0: DefaultLease; whole seconds
 }
 
@@ -64,7 +65,7 @@ func New(cfg Config) (*Router, error) {
 	if cfg.Lease < time.Second || cfg.Lease%time.Second != 0 {
 		return nil, fmt.Errorf("router %s: lease %v: want whole seconds", cfg.Name, cfg.Lease)
 	}
-	c, err := act.NewClient(cfg.URL)
+	c, err := act.NewClient(cfg.URL, cfg.Token)
 	if err != nil {
 		return nil, fmt.Errorf("router %s: %w", cfg.Name, err)
 	}

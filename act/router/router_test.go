@@ -316,6 +316,30 @@ func TestNoRedirect(t *testing.T) {
 	}
 }
 
+// The token goes with every request, and with none if none is configured.
+func TestToken(t *testing.T) {
+	var got []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization"))
+		newServer().ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	for _, token := range []string{"s3cret", ""} {
+		r, err := router.New(router.Config{Name: "r", URL: srv.URL + "/routers/checkout", Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		action := fact.Action{Kind: fact.SetWeights, Target: "r", Params: map[string]string{"v1": "100", "v2": "0"}}
+		if _, err := r.DryRun(t.Context(), action); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+	}
+	if len(got) != 2 || got[0] != "Bearer s3cret" || got[1] != "" {
+		t.Errorf("the router was sent %q", got)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, url := range []string{"", "checkout", "ftp://host/x", "http://", "http://user:pw@host/", "http://host/?q=1", "http://host/#f", "http://host:port/"} {
 		if _, err := router.New(router.Config{Name: "r", URL: url}); err == nil {

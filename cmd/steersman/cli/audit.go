@@ -79,7 +79,7 @@ func verify(p printer, dir string, opt ledger.VerifyOptions) error {
 	}
 	err = p.object(report, func(w io.Writer) {
 		for _, x := range report.Problems {
-			fmt.Fprintln(w, fmt.Sprintf("%s: %s", x.File, x.What))
+			fmt.Fprintln(w, x.String())
 		}
 		if report.OK() {
 			fmt.Fprintf(w, "%d entries, every one as it was written. Root %s\n", report.Size, report.Root)

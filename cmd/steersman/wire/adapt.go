@@ -40,17 +40,8 @@ func (d derived) Append(ctx context.Context, s []fact.Series) error {
 // journal is the gate's and governance's view of the records.
 type journal struct{ *records.Store }
 
-func (j journal) OpenDecisions(ctx context.Context) ([]fact.Decision, error) {
-	return j.Decisions(ctx, records.DecisionQuery{Open: true, Limit: math.MaxInt32})
-}
-
 func (j journal) RecentDecisions(ctx context.Context, since time.Time) ([]fact.Decision, error) {
-	recent, err := j.Decisions(ctx, records.DecisionQuery{Limit: math.MaxInt32})
-	if err != nil {
-		return nil, err
-	}
-	open, err := j.OpenDecisions(ctx)
-	return append(recent, open...), err
+	return j.Decisions(ctx, records.DecisionQuery{Since: since, Limit: math.MaxInt32})
 }
 
 func (j journal) IncidentOpen(ctx context.Context, id string) (bool, error) {
@@ -100,7 +91,7 @@ func (a auditor) Verify(context.Context) (api.Verification, error) {
 	r, err := ledger.Verify(a.dir, ledger.VerifyOptions{Known: a.ledger.Checkpoint(), VerifierKey: a.ledger.VerifierKey(), Settle: time.Second})
 	out := api.Verification{OK: r.OK() && err == nil, Size: r.Size, Checkpoint: r.Checkpoint, Problems: []string{}}
 	for _, p := range r.Problems {
-		out.Problems = append(out.Problems, fmt.Sprintf("%s: %s", p.File, p.What))
+		out.Problems = append(out.Problems, p.String())
 	}
 	return out, err
 }
@@ -186,15 +177,15 @@ func (w *worker) policy() policy.Config {
 func (w *worker) actuators() (map[string]act.Actuator, error) {
 	out := make(map[string]act.Actuator)
 	for _, a := range w.cfg.Actuators {
-		_, err := a.Token.Read()
+		token, err := a.Token.Read()
 		if err != nil {
 			return nil, fmt.Errorf("actuator %s: %w", a.Name, err)
 		}
 		switch fact.ActionKind(a.Kind) {
 		case fact.SetWeights:
-			out[a.Name], err = router.New(router.Config{Name: a.Name, URL: a.URL})
+			out[a.Name], err = router.New(router.Config{Name: a.Name, URL: a.URL, Token: token})
 		case fact.Restart:
-			out[a.Name], err = process.New(process.Config{Name: a.Name, URL: a.URL})
+			out[a.Name], err = process.New(process.Config{Name: a.Name, URL: a.URL, Token: token})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("actuator %s: %w", a.Name, err)
