@@ -329,7 +329,7 @@ func TestToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		action := fact.Action{Kind: fact.SetWeights, Target: "r", Params: map[string]string{"v1": "100", "v2": "0"}}
+		action := fact.Action{Kind: fact.SetWeights, Target: "r", Entity: fact.Entity{Kind: fact.Service, Name: "checkout"}, Params: map[string]string{"v1": "100", "v2": "0"}}
 		if _, err := r.DryRun(t.Context(), action); err != nil {
 			t.Fatal(err)
 		}
