@@ -8,7 +8,7 @@ test.describe('with the demo running', () => {
     await expect(page.getByRole('button', { name: /^checkout, / })).toBeVisible({ timeout: 30_000 });
     await page.getByRole('button', { name: /^checkout, / }).click();
     await expect(page).toHaveURL(/service=service%3A/);
-    await expect(page.getByRole('complementary')).toContainText('Called by');
+    await expect(page.getByRole('region', { name: /checkout$/ })).toContainText('Called by');
     await page.getByRole('button', { name: 'Table' }).click();
     await expect(page.getByRole('row', { name: /checkout/ }).first()).toBeVisible();
   });

@@ -16,7 +16,7 @@ export function Detail({ node: n, map, close }: { node: MapNode; map: ServiceMap
   const q = serviceFlow(n.entity, map.over);
   const edges = map.edges ?? [];
   return (
-    <aside className={classes.detail} aria-label={entityPath(n.entity)}>
+    <section className={classes.detail} aria-label={entityPath(n.entity)}>
       <div className={classes.detailHead}>
         <h2 className="wrap">{entityPath(n.entity)}</h2>
         <ActionIcon variant="subtle" color="gray" size={28} aria-label="Close" onClick={close}>
@@ -65,7 +65,7 @@ export function Detail({ node: n, map, close }: { node: MapNode; map: ServiceMap
           </>
         )}
       </p>
-    </aside>
+    </section>
   );
 }
 
