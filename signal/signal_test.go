@@ -28,8 +28,8 @@ import (
 func gz(b []byte) []byte {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
-	w.Write(b)
-	w.Close()
+	_, _ = w.Write(b) // a buffer takes everything
+	_ = w.Close()
 	return buf.Bytes()
 }
 
@@ -142,8 +142,8 @@ func TestInFlight(t *testing.T) {
 	bomb := gz(make([]byte, 1<<20))
 	d.Limits.PlainBytes = 1 << 19
 	for range 20 { // what was refused holds nothing
-		read(d, "gzip", bomb)
-		read(d, "snappy", []byte{0x05, 0xff, 0xff})
+		_, _ = read(d, "gzip", bomb)
+		_, _ = read(d, "snappy", []byte{0x05, 0xff, 0xff})
 	}
 	if _, ref := read(d, "", make([]byte, 9000)); ref != nil {
 		t.Errorf("when all are done: %v", ref)

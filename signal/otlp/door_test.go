@@ -73,8 +73,8 @@ func proto3(t testing.TB, m interface{ MarshalProto() ([]byte, error) }) []byte 
 func gz(b []byte) []byte {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
-	w.Write(b)
-	w.Close()
+	_, _ = w.Write(b) // a buffer takes everything
+	_ = w.Close()
 	return buf.Bytes()
 }
 
@@ -336,7 +336,7 @@ func serveGRPC(t *testing.T, d *signal.Doors) (addr string, conn *grpc.ClientCon
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close()
 		srv.Stop()
 		if err := <-done; err != nil {
 			t.Error(err)

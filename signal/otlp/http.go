@@ -95,5 +95,5 @@ func writeStatus(w http.ResponseWriter, ref *signal.Refusal, enc encoding) {
 	}
 	w.Header().Set("Content-Type", contentType(enc))
 	w.WriteHeader(ref.Reason.Status())
-	w.Write(out) //nolint:errcheck // the sender is gone
+	_, _ = w.Write(out) // if it fails, the sender is gone
 }

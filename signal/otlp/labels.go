@@ -149,7 +149,8 @@ func (l *labeler) labelName(key string) (string, error) {
 		return name, nil
 	}
 	namer := otlptranslator.LabelNamer{ // Prometheus' defaults
-		UnderscoreLabelSanitization: true, //nolint:staticcheck // deprecated, and still what Prometheus does
+		//lint:ignore SA1019 deprecated, and still what Prometheus does
+		UnderscoreLabelSanitization: true, //nolint:staticcheck // as above
 		PreserveMultipleUnderscores: true,
 	}
 	name, err := namer.Build(key)
