@@ -1,4 +1,4 @@
-import { useNow } from '../api/queries';
+import { useMap, useNow } from '../api/queries';
 import type { Now } from '../api/types';
 import { DecisionRow } from '../components/decision/decision-row';
 import { IncidentRow } from '../components/incident/incident-row';
@@ -9,6 +9,7 @@ import { Unusual } from '../components/now/unusual';
 import { Page } from '../components/page';
 import { Rows, Section } from '../components/section';
 import { Failure, Loading } from '../components/states';
+import { mapSentence } from '../lib/map-words';
 import { nowSentence } from '../lib/now';
 
 export function NowPage() {
@@ -28,6 +29,7 @@ export function NowPage() {
 }
 
 function Desk({ now }: { now: Now }) {
+  const map = useMap().data;
   const sources = (now.sources ?? []).filter((s) => s.kind !== 'clock');
   const [waiting, open, running, unusual, recent] = [
     now.waiting ?? [],
@@ -38,7 +40,11 @@ function Desk({ now }: { now: Now }) {
   ];
   const virgin = sources.length === 0 && open.length === 0 && recent.length === 0;
   return (
-    <Page title="Now" heading={nowSentence(now)} lead={virgin ? 'No data has come in yet.' : undefined}>
+    <Page
+      title="Now"
+      heading={nowSentence(now)}
+      lead={virgin ? 'No data has come in yet.' : map && (map.nodes ?? []).length > 0 ? mapSentence(map) : undefined}
+    >
       {virgin ? (
         <Connect />
       ) : (

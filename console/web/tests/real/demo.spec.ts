@@ -28,7 +28,7 @@ test.describe('with the demo running', () => {
   test('sources are listed on Now', async ({ page }) => {
     test.skip(!process.env.DEMO, 'DEMO is not set: no demo runs behind BASE_URL');
     await page.goto('/');
-    await expect(page.getByRole('region', { name: /^Sources/ })).toContainText('taken');
+    await expect(page.getByRole('region', { name: /^Sources/ })).toContainText('otlp/');
   });
 });
 

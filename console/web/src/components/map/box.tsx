@@ -11,6 +11,8 @@ import classes from './box.module.css';
 interface Props {
   node: MapNode;
   now: number;
+  /** Without the namespace. */
+  short: boolean;
   chosen: boolean;
   choose: (entity: string) => void;
   open: (namespace: string) => void;
@@ -19,11 +21,11 @@ interface Props {
 const recent = 3_600_000; // ms in which a change is worth a badge
 
 /** One service, or one closed namespace, on the map. */
-export function Box({ node: n, now, chosen, choose, open }: Props) {
+export function Box({ node: n, now, short, chosen, choose, open }: Props) {
   const group = isGroup(n.entity);
   const change = n.lastChange && now - ms(n.lastChange.at) < recent ? n.lastChange : undefined;
   const { rate, errorRatio, p95 } = n.flow;
-  const name = group ? `${parseEntity(n.entity).name}/…` : entityPath(n.entity);
+  const name = group ? `${parseEntity(n.entity).name}/…` : short ? parseEntity(n.entity).name : entityPath(n.entity);
   const quiet = n.health === 'healthy';
   return (
     <button

@@ -1,9 +1,10 @@
 import { useElementSize } from '@mantine/hooks';
 import { useMemo } from 'react';
 import type { MapEdge, MapNode } from '../../api/types';
+import { parseEntity } from '../../lib/entity';
 import { layout } from '../../lib/layout';
 import { ms } from '../../lib/time';
-import { edgeKey } from '../../lib/topology';
+import { edgeKey, isGroup } from '../../lib/topology';
 import { Box } from './box';
 import { Line } from './line';
 import classes from './map.module.css';
@@ -32,6 +33,7 @@ export function Canvas({ nodes, edges, at, chosen, choose, open }: Props) {
   const [w, h] = [places.width + 2 * margin, places.height + 2 * margin];
   const scale = width > 0 ? Math.max(least, Math.min(1, width / w)) : 1;
   const fromOutside = known.nodes.includes('');
+  const short = oneNamespace(nodes);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className={classes.canvas} ref={ref} tabIndex={0} aria-label="Service map, callers left of what they call">
@@ -62,7 +64,7 @@ export function Canvas({ nodes, edges, at, chosen, choose, open }: Props) {
                     className={classes.slot}
                     style={{ left: p.x + margin, top: p.y + margin, width: size.width, height: size.height }}
                   >
-                    <Box node={n} now={now} chosen={n.entity === chosen} choose={choose} open={open} />
+                    <Box node={n} now={now} short={short} chosen={n.entity === chosen} choose={choose} open={open} />
                   </li>
                 )
               );
@@ -72,6 +74,11 @@ export function Canvas({ nodes, edges, at, chosen, choose, open }: Props) {
       </div>
     </section>
   );
+}
+
+/** Whether the namespace says nothing because all have the same. */
+function oneNamespace(nodes: MapNode[]): boolean {
+  return new Set(nodes.map((n) => (isGroup(n.entity) ? n.entity : parseEntity(n.entity).namespace))).size === 1;
 }
 
 function Outside({ place }: { place: { x: number; y: number } | undefined }) {

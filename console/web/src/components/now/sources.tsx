@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { Now, Source } from '../../api/types';
 import { count, percent } from '../../lib/format';
 import { sourceTrouble } from '../../lib/sentences';
@@ -8,30 +9,37 @@ import { Rows, Section } from '../section';
 import classes from './now.module.css';
 
 const quiet = 60_000; // ms without a word after which a source is called silent
+const first = 8;
 
-/** Who sends data, when it last did, and what was refused. */
+/** Who sends data, when it last did, and what was refused. Those in trouble come first. */
 export function Sources({ sources }: { sources: Source[] }) {
   const now = useNowTick(5_000);
+  const [all, setAll] = useState(false);
+  const silent = (s: Source) => now - ms(s.lastSeen) > quiet;
+  const trouble = (s: Source) => Number(silent(s)) + Number(s.refused > 0);
+  const sorted = [...sources].sort((a, b) => trouble(b) - trouble(a) || a.name.localeCompare(b.name));
+  const shown = all ? sorted : sorted.slice(0, first);
   return (
     <Section title="Sources" count={sources.length}>
-      {sources.length === 0 ? (
-        <p className={classes.quiet}>Nobody sends data.</p>
-      ) : (
-        <Rows>
-          {sources.map((s) => (
-            <li key={`${s.kind} ${s.name}`} className={classes.source}>
-              <div>
-                <span className="wrap">{s.name}</span>
-                <span className="muted small num">{count(s.accepted)} taken</span>
-              </div>
-              <div className="muted small">
-                <span>{now - ms(s.lastSeen) > quiet ? 'silent, last seen' : 'last seen'}</span>
+      {sources.length === 0 && <p className={classes.quiet}>Nobody sends data.</p>}
+      <Rows>
+        {shown.map((s) => (
+          <li key={`${s.kind} ${s.name}`} className={classes.source} title={`${count(s.accepted)} items taken`}>
+            <div>
+              <span className="wrap">{s.name}</span>
+              <span className={silent(s) ? 'small' : 'muted small'}>
+                {silent(s) && 'silent, '}
                 <Ago at={s.lastSeen} />
-              </div>
-              {s.refused > 0 && <p className="small wrap">{sourceTrouble(s)}</p>}
-            </li>
-          ))}
-        </Rows>
+              </span>
+            </div>
+            {s.refused > 0 && <p className="small wrap">{sourceTrouble(s)}</p>}
+          </li>
+        ))}
+      </Rows>
+      {sources.length > shown.length && (
+        <button type="button" className={classes.more} onClick={() => setAll(true)}>
+          Show all {sources.length}
+        </button>
       )}
     </Section>
   );
