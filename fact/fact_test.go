@@ -69,6 +69,7 @@ func FuzzDecodeLabels(f *testing.F) {
 	f.Add("\x01a\x01b\x01a\x01c")
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a")
 	f.Add("\x01a")
+	f.Add("\x81\x00a\x01b")
 	f.Fuzz(func(t *testing.T, data string) {
 		ls, err := DecodeLabels(data)
 		if err != nil {
@@ -166,7 +167,7 @@ func TestSymptom(t *testing.T) {
 		dir  Direction
 		want bool
 	}{
-		{Errors, Up, true}, {Latency, Up, true}, {Traffic, Down, true}, {Traffic, Absent, true},
+		{Errors, Up, true}, {Latency, Up, true}, {Errors, Down, false}, {Latency, Down, false}, {Traffic, Down, true}, {Traffic, Absent, true},
 		{Traffic, Up, false}, {Saturation, Up, false}, {Other, Absent, false},
 	} {
 		f := Finding{Signal: Signal{Kind: tt.kind}, Direction: tt.dir}

@@ -58,7 +58,7 @@ type Finding struct {
 func (f *Finding) Symptom() bool {
 	switch f.Signal.Kind {
 	case Errors, Latency:
-		return true
+		return f.Direction == Up
 	case Traffic:
 		return f.Direction != Up
 	}

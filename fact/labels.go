@@ -188,6 +188,9 @@ func cutString(s string) (head, rest string, ok bool) {
 	for i := 0; i < len(s) && i < binary.MaxVarintLen64; i++ {
 		n |= uint64(s[i]&0x7f) << (7 * i)
 		if s[i] < 0x80 {
+			if i > 0 && s[i] == 0 { // a longer way to write the same number: one set would have two encodings
+				return "", "", false
+			}
 			if s = s[i+1:]; n > uint64(len(s)) {
 				return "", "", false
 			}

@@ -73,11 +73,10 @@ func decode(data []byte) (s snapshot, err error) {
 
 // snapshotIfDue begins a snapshot when enough log time has passed since the
 // last one. The state is taken at once; a slow disk delays the next snapshot,
-// not the watching.
-func (w *Watcher) snapshotIfDue() error {
-	if err := w.snapshotDone(false); err != nil {
-		return err
-	}
+// not the watching, and a full one neither: the log is kept until a snapshot
+// has been written, so only a restart becomes slower.
+func (w *Watcher) snapshotIfDue() {
+	w.snapshotDone(false)
 	every := w.cfg.SnapshotEvery
 	if w.saving.bytes > snapshotCheap {
 		every = min(snapshotRare, every*time.Duration(w.saving.bytes)/snapshotCheap)
@@ -86,17 +85,19 @@ func (w *Watcher) snapshotIfDue() error {
 		w.saving.at = w.state.Now
 	}
 	if w.opt.Dir == "" || w.saving.done != nil || w.state.Now-w.saving.at < every.Milliseconds() {
-		return nil
+		return
 	}
-	return w.save()
+	w.save()
 }
 
 // save begins to write the snapshot beside the old one, to be renamed into its
 // place. snapshotDone must be asked for the end.
-func (w *Watcher) save() error {
+func (w *Watcher) save() {
 	data, err := w.encode()
 	if err != nil {
-		return err
+		w.saving.at = w.state.Now
+		w.opt.Logger.Error("the state of the watch cannot be saved", "err", err)
+		return
 	}
 	done := make(chan error, 1)
 	w.saving.at, w.saving.bytes, w.saving.seq, w.saving.done = w.state.Now, len(data), w.state.Seq, done
@@ -107,14 +108,13 @@ func (w *Watcher) save() error {
 		}
 		close(done)
 	}()
-	return nil
 }
 
 // snapshotDone looks whether the snapshot under way, if there is one, has come
 // to its end, or waits for that. Only then may the log forget.
-func (w *Watcher) snapshotDone(wait bool) error {
+func (w *Watcher) snapshotDone(wait bool) {
 	if w.saving.done == nil {
-		return nil
+		return
 	}
 	var err error
 	if wait {
@@ -123,17 +123,17 @@ func (w *Watcher) snapshotDone(wait bool) error {
 		select {
 		case err = <-w.saving.done:
 		default:
-			return nil
+			return
 		}
 	}
 	w.saving.done = nil
 	if err != nil {
-		return err
+		w.opt.Logger.Error("the state of the watch was not saved; it is tried again, and the log kept until then", "err", err)
+		return
 	}
 	w.meters.snapshots.Inc()
 	w.meters.bytes.Set(float64(w.saving.bytes))
 	w.log.Keep(Consumer, w.saving.seq)
-	return nil
 }
 
 // write makes the file durable under its name, or leaves the old one.

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -174,16 +173,18 @@ func (w *Watcher) Run(ctx context.Context) error {
 			return err
 		}
 		w.whole = true
-		return w.snapshotIfDue()
+		w.snapshotIfDue()
+		return nil
 	})
-	end := w.snapshotDone(true)
+	w.snapshotDone(true)
 	if ctx.Err() == nil {
-		return errors.Join(fmt.Errorf("watch: follow the log after %d: %w", w.state.Seq, err), end)
+		return fmt.Errorf("watch: follow the log after %d: %w", w.state.Seq, err)
 	}
-	if end == nil && w.whole && w.opt.Dir != "" {
-		end = errors.Join(w.save(), w.snapshotDone(true)) // so that the next start has little to replay
+	if w.whole && w.opt.Dir != "" {
+		w.save() // so that the next start has little to replay
+		w.snapshotDone(true)
 	}
-	return end
+	return nil
 }
 
 // Map returns the services as they were at the last tick. The caller must not

@@ -93,7 +93,7 @@ dies, it is started again and goes on where it was.`,
 			return fmt.Errorf("find this program, to start the worker: %w", err)
 		}
 		dog, err := watchdog.NewSupervisor(watchdog.SupervisorOptions{
-			Path: self, Args: p.args(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Grace: 15 * time.Second,
+			Path: self, Args: p.args(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Grace: 15 * time.Second, Most: time.Second,
 			StatusFile: filepath.Join(c.DataDir, "watchdog.json"), Logger: logger(cmd, c.Log),
 		})
 		if err != nil {

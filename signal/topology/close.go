@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal/entity"
 )
 
 // close counts what ended in a second and returns it.
@@ -151,7 +152,7 @@ func (g *Graph) calleeOf(s *span) (server int32, inner, ok bool) {
 	if e, known := g.aliases[alias{s.entity, s.peer}]; known && s.kind == fact.SpanClient {
 		return e, false, true
 	}
-	e := peerEntity(g.entities.get(s.entity), s.peer)
+	e := entity.Peer(g.entities.get(s.entity), s.peer)
 	if _, known := g.entities.byName[e]; !known {
 		if bare := (fact.Entity{Kind: fact.Service, Name: e.Name}); g.knows(bare) {
 			e = bare

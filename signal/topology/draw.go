@@ -80,7 +80,7 @@ func (d *drawing) add(f *EdgeStep) {
 	v.merge(f)
 }
 
-func (d *drawing) node(e entity) fact.Node {
+func (d *drawing) node(e known) fact.Node {
 	out := fact.Node{Entity: e.E, LastSeen: time.UnixMilli(e.LastSeen).UTC()}
 	n := d.nodes[e.E]
 	if n == nil {

@@ -11,12 +11,12 @@ const outside int32 = -1
 
 // entities numbers the services, so that spans and edges can hold four bytes.
 type entities struct {
-	all    []entity
+	all    []known
 	byName map[fact.Entity]int32
 	free   []int32
 }
 
-type entity struct {
+type known struct {
 	E        fact.Entity // zero: the number is free
 	LastSeen int64       // ms
 }
@@ -42,9 +42,9 @@ func (es *entities) place(e fact.Entity, now int64, limit int) (int32, bool) {
 	i := int32(len(es.all))
 	if n := len(es.free); n > 0 {
 		i, es.free = es.free[n-1], es.free[:n-1]
-		es.all[i] = entity{e, now}
+		es.all[i] = known{e, now}
 	} else {
-		es.all = append(es.all, entity{e, now})
+		es.all = append(es.all, known{e, now})
 	}
 	es.byName[e] = i
 	return i, true
@@ -52,26 +52,8 @@ func (es *entities) place(e fact.Entity, now int64, limit int) (int32, bool) {
 
 func (es *entities) remove(i int32) {
 	delete(es.byName, es.all[i].E)
-	es.all[i] = entity{}
+	es.all[i] = known{}
 	es.free = append(es.free, i)
-}
-
-// peerEntity returns the entity that a caller means by peer when nothing was
-// learned: the service of that name in its own namespace, without the port.
-func peerEntity(caller fact.Entity, peer string) fact.Entity {
-	if host, port, ok := strings.Cut(peer, ":"); ok && host != "" && digits(port) {
-		peer = host
-	}
-	return fact.Entity{Kind: fact.Service, Namespace: caller.Namespace, Name: peer}
-}
-
-func digits(s string) bool {
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func compareEntities(a, b fact.Entity) int {

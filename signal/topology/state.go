@@ -30,7 +30,7 @@ type state struct {
 	Lateness int64
 	Delays   delays
 	Stats    Stats
-	Entities []entity
+	Entities []known
 	FreeEnts []int32
 	Aliases  []aliasState
 	Edges    []edgeState

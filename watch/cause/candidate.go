@@ -222,7 +222,7 @@ func (r *ranker) order(c *candidate, h *harm) {
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
 		switch {
-		case !Hurts(f):
+		case !f.Symptom():
 		case f.Signal.Entity != h.entity:
 			othersLast = othersLast || f.Ended.IsZero()
 		default:
@@ -255,7 +255,7 @@ func (r *ranker) others(c *candidate, h *harm) {
 	n := 0
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
-		if Hurts(f) || f.Signal.Kind == fact.Traffic || f.Signal.Entity != h.entity || n == 2 ||
+		if f.Symptom() || f.Signal.Kind == fact.Traffic || f.Signal.Entity != h.entity || n == 2 ||
 			f.Onset.After(r.in.Onset.Add(10*time.Second)) || c.structural < minStructural {
 			continue
 		}

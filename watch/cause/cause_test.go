@@ -321,7 +321,7 @@ func payments(n float64) cause.Input {
 	p := flow.Pair{Before: flow.Sum{Requests: 1000, Total: 10, Seconds: 100}, Now: flow.Sum{Requests: 100, Errors: n, Total: 1, Seconds: 10}}
 	return cause.Input{
 		Onset:    watchtest.Start,
-		Findings: []fact.Finding{{ID: "f", Signal: fact.Signal{Kind: fact.Errors, Entity: b, Client: a}, Onset: watchtest.Start}},
+		Findings: []fact.Finding{{ID: "f", Signal: fact.Signal{Kind: fact.Errors, Entity: b, Client: a}, Direction: fact.Up, Onset: watchtest.Start}},
 		Flows: flow.Picture{
 			Edges:    []flow.Edge{{Client: a, Server: b, Caller: p, Callee: p}},
 			Services: []flow.Service{{Entity: a}, {Entity: b, In: p}},
@@ -368,7 +368,7 @@ func wide(n int) cause.Input {
 		for k := 1; k <= 3; k++ {
 			in.Flows.Edges = append(in.Flows.Edges, flow.Edge{Client: name(i), Server: name((i + k*k) % n), Caller: p, Callee: p})
 		}
-		in.Findings = append(in.Findings, fact.Finding{ID: fmt.Sprint(i), Signal: fact.Signal{Kind: fact.Errors, Entity: name(i)}, Onset: in.Onset})
+		in.Findings = append(in.Findings, fact.Finding{ID: fmt.Sprint(i), Signal: fact.Signal{Kind: fact.Errors, Entity: name(i)}, Direction: fact.Up, Onset: in.Onset})
 		in.Changes = append(in.Changes, fact.Change{ID: fmt.Sprint(i), Entity: name(i), At: in.Onset, Kind: fact.Deployed})
 	}
 	return in

@@ -53,18 +53,12 @@ func Rank(in Input) Result {
 	return r.judge(all)
 }
 
-// Hurts reports whether a finding is one that callers suffer from: a symptom,
-// and not one of fewer failures or shorter durations.
-func Hurts(f *fact.Finding) bool {
-	return f.Symptom() && (f.Signal.Kind == fact.Traffic || f.Direction != fact.Down)
-}
-
 // matter says how much failures and how much slowness this incident is about.
 func (r *ranker) matter() {
 	for i := range r.in.Findings {
 		f := &r.in.Findings[i]
 		switch {
-		case !Hurts(f):
+		case !f.Symptom():
 		case f.Signal.Kind == fact.Latency:
 			r.timeMatters = 1
 		default:
@@ -93,7 +87,7 @@ func (r *ranker) scope() map[fact.Entity]bool {
 		}
 	}
 	for i := range r.in.Findings {
-		if f := &r.in.Findings[i]; Hurts(f) {
+		if f := &r.in.Findings[i]; f.Symptom() {
 			visit(f.Signal.Entity)
 			visit(f.Signal.Client)
 		}

@@ -92,7 +92,7 @@ func (r *ranker) before(e flow.Edge) bool {
 			continue
 		}
 		at := f.Onset.Sub(r.in.Onset).Seconds()
-		if Hurts(f) {
+		if f.Symptom() {
 			hurt = min(hurt, at)
 		} else if f.Signal.Kind == fact.Traffic && (f.Signal.Client == e.Client || f.Signal.Client.IsZero()) {
 			rise = min(rise, at)

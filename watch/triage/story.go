@@ -55,9 +55,9 @@ func (s *Story) quietSince() time.Time {
 // of a single version count only when there are no others: a version that gets
 // no more requests would never be known to be well again.
 func (s *Story) counting(yield func(*fact.Finding) bool) {
-	only := !slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return cause.Hurts(&f) && !ofVersion(&f) })
+	only := !slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return f.Symptom() && !ofVersion(&f) })
 	for i := range s.Members {
-		if f := &s.Members[i]; cause.Hurts(f) && (only || !ofVersion(f)) && !yield(f) {
+		if f := &s.Members[i]; f.Symptom() && (only || !ofVersion(f)) && !yield(f) {
 			return
 		}
 	}
@@ -76,7 +76,7 @@ func (s *Story) Blamed() fact.Entity {
 // suffering yields the services that the symptoms are about.
 func (s *Story) suffering(yield func(fact.Entity) bool) {
 	for i := range s.Members {
-		if f := &s.Members[i]; cause.Hurts(f) && !yield(f.Signal.Entity) {
+		if f := &s.Members[i]; f.Symptom() && !yield(f.Signal.Entity) {
 			return
 		}
 	}
@@ -96,14 +96,14 @@ func (s *Story) Suffering(e fact.Entity) bool {
 // of harm to the likely cause.
 func (s *Story) isBack(f *fact.Finding) bool {
 	return f.Signal.Entity == s.Blamed() && slices.ContainsFunc(s.Members, func(g fact.Finding) bool {
-		return cause.Hurts(&g) && g.Signal.Kind == f.Signal.Kind && g.Signal.Entity == f.Signal.Entity
+		return g.Symptom() && g.Signal.Kind == f.Signal.Kind && g.Signal.Entity == f.Signal.Entity
 	})
 }
 
 // involves reports whether a symptom is about e or seen by it.
 func (s *Story) involves(e fact.Entity) bool {
 	return slices.ContainsFunc(s.Members, func(f fact.Finding) bool {
-		return cause.Hurts(&f) && (f.Signal.Entity == e || f.Signal.Client == e)
+		return f.Symptom() && (f.Signal.Entity == e || f.Signal.Client == e)
 	})
 }
 
@@ -122,7 +122,7 @@ func (s *Story) put(f fact.Finding, limit int) bool {
 	}
 	i, _ := slices.BinarySearchFunc(s.Members, f, byOnset)
 	s.Members = slices.Insert(s.Members, i, f)
-	if cause.Hurts(&f) && f.Onset.Before(s.Paper.Onset) {
+	if f.Symptom() && f.Onset.Before(s.Paper.Onset) {
 		s.Paper.Onset = f.Onset
 	}
 	return true
@@ -138,7 +138,7 @@ func (s *Story) shown(limit int) []fact.Finding {
 	out := slices.Clone(s.Members)
 	if len(out) > limit {
 		slices.SortStableFunc(out, func(a, b fact.Finding) int {
-			if x, y := cause.Hurts(&a), cause.Hurts(&b); x != y {
+			if x, y := a.Symptom(), b.Symptom(); x != y {
 				if x {
 					return -1
 				}
@@ -157,7 +157,7 @@ func (s *Story) shown(limit int) []fact.Finding {
 func (s *Story) entities() []fact.Entity {
 	score := make(map[fact.Entity]float64)
 	for i := range s.Members {
-		if f := &s.Members[i]; cause.Hurts(f) {
+		if f := &s.Members[i]; f.Symptom() {
 			score[f.Signal.Entity] = max(score[f.Signal.Entity], f.Score)
 		}
 	}

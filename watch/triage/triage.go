@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/steersman-ops/steersman/fact"
-	"github.com/steersman-ops/steersman/watch/cause"
 )
 
 // Triage groups findings. It is not safe for concurrent use.
@@ -43,7 +42,7 @@ func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (open
 			s.Changed = s.put(f, t.cfg.MaxMembers) || s.Changed
 			continue
 		}
-		if !cause.Hurts(&f) {
+		if !f.Symptom() {
 			t.keepLoose(f)
 			continue
 		}
@@ -63,7 +62,7 @@ func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (open
 // reopen opens a resolved story again when a new symptom says that its trouble
 // is back.
 func (t *Triage) reopen(f *fact.Finding) {
-	if _, known := t.home[f.ID]; known || !cause.Hurts(f) || !f.Ended.IsZero() {
+	if _, known := t.home[f.ID]; known || !f.Symptom() || !f.Ended.IsZero() {
 		return
 	}
 	for _, s := range t.stories {
@@ -176,7 +175,7 @@ func (t *Triage) keepLoose(f fact.Finding) {
 func (t *Triage) attach(calls Calls) {
 	for _, f := range slices.Clone(t.loose) {
 		for _, s := range t.stories {
-			if s.Paper.State == fact.Open && (t.explains(s, &f) || cause.Hurts(&f) && t.touches(s, &f, calls)) {
+			if s.Paper.State == fact.Open && (t.explains(s, &f) || f.Symptom() && t.touches(s, &f, calls)) {
 				t.join(s, f)
 				break
 			}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/steersman-ops/steersman/fact"
-	"github.com/steersman-ops/steersman/watch/cause"
 	"github.com/steersman-ops/steersman/watch/flow"
 	"github.com/steersman-ops/steersman/watch/say"
 )
@@ -138,7 +137,7 @@ func (s *Story) feels(past bool) string {
 }
 
 func (s *Story) has(kind fact.SignalKind) bool {
-	return slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return cause.Hurts(&f) && f.Signal.Kind == kind })
+	return slices.ContainsFunc(s.Members, func(f fact.Finding) bool { return f.Symptom() && f.Signal.Kind == kind })
 }
 
 // strongest says the strongest symptom where the outermost service does not
@@ -146,7 +145,7 @@ func (s *Story) has(kind fact.SignalKind) bool {
 func (s *Story) strongest() string {
 	best := &s.Members[0]
 	for i := range s.Members {
-		if f := &s.Members[i]; cause.Hurts(f) && (!cause.Hurts(best) || f.Score > best.Score) {
+		if f := &s.Members[i]; f.Symptom() && (!best.Symptom() || f.Score > best.Score) {
 			best = f
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,17 +50,18 @@ deletion, reordering and truncation. Exit code 1 if there is any.
 
 An attacker who holds the signing key can sign a shorter or a rewritten ledger.
 Keep a checkpoint elsewhere (the text at the end of "audit show") and give it as
---known: then that is found as well.`,
+--known, and the public key as --key: then that is found as well.`,
 		Args: cobra.NoArgs,
 	}
 	dir := cmd.Flags().String("dir", "", "the ledger folder (default: ledger in the data folder)")
 	known := cmd.Flags().String("known", "", "file with a checkpoint that was kept elsewhere")
+	key := cmd.Flags().String("key", "", "public key that must have signed, as key.pub had it when it was kept elsewhere")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dir == "" {
 			*dir = filepath.Join(c.dataDir, "ledger")
 		}
-		var opt ledger.VerifyOptions
+		opt := ledger.VerifyOptions{VerifierKey: *key, Settle: 2 * time.Second}
 		if *known != "" {
 			b, err := os.ReadFile(*known)
 			if err != nil {

@@ -38,6 +38,7 @@ type Config struct {
 	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
+	Records  Records  `yaml:"records" doc:"How long papers are kept. The ledger forgets nothing."`
 	Limits   Limits   `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
 	Watch    Watch    `yaml:"watch" doc:"Detection and incidents."`
 	Policy   Policy   `yaml:"policy" doc:"What may be done, and how much of it. The default lets nothing happen without a person."`
@@ -61,6 +62,12 @@ type Intake struct {
 type Metrics struct {
 	Retention Duration `yaml:"retention" doc:"How long samples are kept."`
 	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk, oldest blocks first. 0: none."`
+}
+
+// Records configures how long papers are kept.
+type Records struct {
+	Findings  Duration `yaml:"findings" doc:"Findings that ended, and changes."`
+	Incidents Duration `yaml:"incidents" doc:"Resolved incidents and finished decisions. Longer than findings."`
 }
 
 // Limits bounds what one request may carry; see [signal.Limits].
@@ -141,6 +148,7 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
+		Records:  Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
 		Limits:   defaultLimits(),
 		Watch:    Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
 		Policy: Policy{
@@ -244,6 +252,10 @@ func (c *Config) check(root *yaml.Node) error {
 		bad("intake.max_bytes", "%s is too little: at least 64MiB", c.Intake.MaxBytes)
 	}
 	positive("metrics.retention", int64(c.Metrics.Retention))
+	positive("records.findings", int64(c.Records.Findings))
+	if c.Records.Incidents < c.Records.Findings {
+		bad("records.incidents", "%v is less than findings are kept, %v", c.Records.Incidents, c.Records.Findings)
+	}
 	for _, f := range fields(c.Limits) {
 		positive("limits."+f.name, f.value)
 	}

@@ -74,10 +74,7 @@ func (p prober) Probe(ctx context.Context, query string, at time.Time) (float64,
 }
 
 // auditor is the API's view of the ledger.
-type auditor struct {
-	ledger *ledger.Ledger
-	dir    string
-}
+type auditor struct{ ledger *ledger.Ledger }
 
 func (a auditor) Page(from int64, limit int) (api.Audit, error) {
 	leaves, err := a.ledger.Leaves(from, limit)
@@ -88,7 +85,7 @@ func (a auditor) Page(from int64, limit int) (api.Audit, error) {
 }
 
 func (a auditor) Verify(context.Context) (api.Verification, error) {
-	r, err := ledger.Verify(a.dir, ledger.VerifyOptions{Known: a.ledger.Checkpoint(), VerifierKey: a.ledger.VerifierKey(), Settle: time.Second})
+	r, err := a.ledger.Verify(ledger.VerifyOptions{})
 	out := api.Verification{OK: r.OK() && err == nil, Size: r.Size, Checkpoint: r.Checkpoint, Problems: []string{}}
 	for _, p := range r.Problems {
 		out.Problems = append(out.Problems, p.String())
@@ -99,7 +96,7 @@ func (a auditor) Verify(context.Context) (api.Verification, error) {
 func (w *worker) apiRooms() api.Rooms {
 	return api.Rooms{
 		Papers: w.records, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Warnings: func() []string { return w.warnings },
-		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger, w.path("ledger")}, Who: w.identity.Authenticate, Link: w.link,
+		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger}, Who: w.identity.Authenticate, Link: w.link,
 		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
 		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,
 	}

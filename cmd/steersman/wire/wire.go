@@ -145,7 +145,7 @@ func (w *worker) close() error {
 }
 
 // The readers of the intake log, as they name their checkpoints.
-var readers = []string{"series", "watch"}
+var readers = []string{"series", watch.Consumer}
 
 func (w *worker) openStores() (err error) {
 	if w.intake, err = intake.Open(w.path("intake"), intake.Options{
@@ -163,7 +163,7 @@ func (w *worker) openStores() (err error) {
 	}
 	w.later(w.series.Close)
 	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
-	if w.records, err = records.Open(w.path("records.db"), records.Options{Registerer: w.metrics, Logger: w.log}); err != nil {
+	if w.records, err = records.Open(w.path("records.db"), records.Options{Version: w.opt.Version, Registerer: w.metrics, Logger: w.log}); err != nil {
 		return err
 	}
 	w.later(w.records.Close)
@@ -171,6 +171,9 @@ func (w *worker) openStores() (err error) {
 		return err
 	}
 	w.later(w.ledger.Close)
+	if err := w.ledger.Err(); err != nil {
+		w.warnings = append(w.warnings, "nothing can be approved: "+err.Error())
+	}
 	return nil
 }
 
@@ -265,6 +268,7 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.tick)
 	add(g, w.saveSources)
 	add(g, w.tellStop)
+	add(g, w.prune)
 }
 
 // add makes a function with a context a member of the group.
@@ -302,6 +306,27 @@ func (w *worker) tellStop(ctx context.Context) error {
 		case <-changed:
 			w.hints.Tell(api.HintStop, "")
 			w.hints.Tell(api.HintNow, "")
+		}
+	}
+}
+
+// prune forgets old papers, a few minutes after the start and then hourly. What
+// was decided stays provable: leaves of the ledger do not age out.
+func (w *worker) prune(ctx context.Context) error {
+	for wait := 5 * time.Minute; ; wait = time.Hour {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		now := time.Now().UTC()
+		n, err := w.records.Prune(ctx, records.Cutoff{
+			Findings: now.Add(-time.Duration(w.cfg.Records.Findings)), Incidents: now.Add(-time.Duration(w.cfg.Records.Incidents)),
+		})
+		if err != nil && ctx.Err() == nil {
+			w.log.Error("old papers were not forgotten", "err", err)
+		} else if n > 0 {
+			w.log.Info("forgot old papers", "papers", n)
 		}
 	}
 }
