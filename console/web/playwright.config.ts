@@ -1,5 +1,7 @@
 import { defineConfig } from '@playwright/test';
 
+const real = { baseURL: process.env.BASE_URL ?? 'http://127.0.0.1:8420' };
+
 // The browser is the system's: set CHROMIUM to use another than Debian's.
 export default defineConfig({
   forbidOnly: true,
@@ -23,6 +25,13 @@ export default defineConfig({
   projects: [
     { name: 'fixtures', testDir: 'tests/console' },
     // Against a running Steersman: BASE_URL=http://127.0.0.1:8420 LOGIN_URL=<the one-time link that it printed>.
-    { name: 'real', testDir: 'tests/real', workers: 1 },
+    { name: 'sign-in', testDir: 'tests/real', testMatch: 'sign-in.ts', use: real },
+    {
+      name: 'real',
+      testDir: 'tests/real',
+      workers: 1,
+      dependencies: ['sign-in'],
+      use: { ...real, storageState: 'test-results/visitor.json' },
+    },
   ],
 });

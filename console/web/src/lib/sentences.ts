@@ -47,7 +47,7 @@ export function sideWords(f: Finding): string {
   const { client, side } = f.signal;
   if (!side) return '';
   if (side === 'client') return client ? `as ${entityName(client)} sees it` : 'as its callers see it';
-  return 'as it measures itself';
+  return client ? `as ${entityName(f.signal.entity)} measures it` : 'as it measures itself';
 }
 
 export const stateWords: Record<string, string> = {

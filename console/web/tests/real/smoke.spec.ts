@@ -48,7 +48,7 @@ test('all actions are stopped and resumed', async ({ page }) => {
 });
 
 test('a stranger is told how to sign in', async ({ browser }) => {
-  const stranger = await browser.newContext({ baseURL: process.env.BASE_URL ?? 'http://127.0.0.1:8420' });
+  const stranger = await browser.newContext({ storageState: { cookies: [], origins: [] } });
   const page = await stranger.newPage();
   await page.goto('/');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('You are signed out');

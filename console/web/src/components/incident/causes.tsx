@@ -1,5 +1,6 @@
 import { Link } from 'wouter';
 import type { Cause, Evidence, Incident } from '../../api/types';
+import { entityName } from '../../lib/entity';
 import { percent, withUnit } from '../../lib/format';
 import { exploreLink } from '../../lib/promql';
 import { EntityName } from '../entity';
@@ -101,6 +102,12 @@ function EvidenceFigures({ evidence: e }: { evidence: Evidence }) {
   );
 }
 
+/** The cause's sentence without the name that already stands before it. */
+function withoutName(c: Cause): string {
+  const name = `${entityName(c.entity)}: `;
+  return c.text.startsWith(name) ? c.text.slice(name.length) : c.text;
+}
+
 /** What was looked at and dismissed. */
 export function RuledOut({ causes }: { causes: Cause[] }) {
   return (
@@ -109,11 +116,11 @@ export function RuledOut({ causes }: { causes: Cause[] }) {
         {causes.map((c) => (
           <li key={`${c.entity} ${c.kind} ${c.text}`} className={classes.out}>
             <p className="wrap">
-              <EntityName entity={c.entity} />: {c.text}
+              <EntityName entity={c.entity} />: {withoutName(c)}
             </p>
             {(c.against ?? []).map((e) => (
               <p key={e.text} className="muted wrap small">
-                − {e.text} <EvidenceFigures evidence={e} />
+                − {c.text.includes(e.text) ? '' : e.text} <EvidenceFigures evidence={e} />
               </p>
             ))}
           </li>

@@ -19,7 +19,7 @@ export function Strip({ incident: inc }: { incident: Incident }) {
   const [view, setView] = useParam('view', 'strip');
   const [all, setAll] = useState(false);
   const tick = useNowTick(5_000);
-  const now = inc.state === 'open' ? tick : Math.max(ms(inc.updated), ms(inc.resolved) || 0) + 60_000;
+  const now = inc.state === 'open' ? tick : Math.min(tick, (ms(inc.resolved) || ms(inc.updated)) + 60_000);
   const range = useMemo(() => incidentWindow(inc, now), [inc, now]);
   const findings = inc.findings ?? [];
   const shown = all ? findings : findings.slice(0, first);
@@ -64,7 +64,7 @@ function summary(inc: Incident): string {
   const still = findings.filter((f) => Number.isNaN(ms(f.ended))).length;
   const changes = inc.changes?.length ?? 0;
   return [
-    `${counted(findings.length, 'signal')} left their normal range within ${span(width)}`,
+    `${counted(findings.length, 'signal')} left ${findings.length === 1 ? 'its' : 'their'} normal range ${width < 1 ? 'in the same second' : `within ${span(width)}`}`,
     still > 0 ? `${still === findings.length ? 'all' : still} still outside` : 'all are back',
     changes > 0 ? `${counted(changes, 'change')} on these services` : 'no change on these services',
   ]
