@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -34,12 +35,12 @@ func (w *worker) servers(g *run.Group) error {
 		return fmt.Errorf("listen for the console: %w (is another Steersman running? set listen to another address)", err)
 	}
 	w.cfg.Listen = ln.Addr().String()
-	serve(g, ln, w.site(), true)
+	w.serve(g, ln, w.site(), true)
 
 	if ln, err := w.door(&w.cfg.OTLPHTTP, config.DefaultOTLPHTTP, "OTLP over HTTP"); err != nil {
 		return err
 	} else if ln != nil {
-		serve(g, ln, w.guarded(ln, otlp.NewHandler(w.doors)), false)
+		w.serve(g, ln, w.guarded(ln, otlp.NewHandler(w.doors)), false)
 	}
 	ln, err = w.door(&w.cfg.OTLPGRPC, config.DefaultOTLPGRPC, "OTLP over gRPC")
 	if err != nil || ln == nil {
@@ -86,8 +87,8 @@ func loopback(ln net.Listener) bool {
 
 // serve adds an HTTP server. A console's event streams last as long as it is
 // open, so only its reading of headers has a deadline.
-func serve(g *run.Group, ln net.Listener, h http.Handler, streams bool) {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+func (w *worker) serve(g *run.Group, ln net.Listener, h http.Handler, streams bool) {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)}
 	if !streams {
 		srv.ReadTimeout, srv.WriteTimeout = time.Minute, time.Minute
 	}

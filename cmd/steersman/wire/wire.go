@@ -157,7 +157,7 @@ func (w *worker) openStores() (err error) {
 	w.later(w.intake.Close)
 	if w.series, err = series.Open(w.path("series"), series.Options{
 		Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
-		Version: w.opt.Version, Registerer: w.metrics, Logger: w.log,
+		Version: w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
 	}); err != nil {
 		return err
 	}
@@ -329,6 +329,29 @@ func (w *worker) prune(ctx context.Context) error {
 			w.log.Info("forgot old papers", "papers", n)
 		}
 	}
+}
+
+// quieter turns what Prometheus' database tells of its ordinary days into
+// details.
+type quieter struct{ slog.Handler }
+
+func (q quieter) Enabled(ctx context.Context, l slog.Level) bool {
+	return q.Handler.Enabled(ctx, ordinary(l))
+}
+
+func (q quieter) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = ordinary(r.Level)
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quieter) WithAttrs(a []slog.Attr) slog.Handler { return quieter{q.Handler.WithAttrs(a)} }
+func (q quieter) WithGroup(n string) slog.Handler      { return quieter{q.Handler.WithGroup(n)} }
+
+func ordinary(l slog.Level) slog.Level {
+	if l == slog.LevelInfo {
+		return slog.LevelDebug
+	}
+	return l
 }
 
 // greet tells a person where to look.

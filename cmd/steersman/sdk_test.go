@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// service is a program with the real OpenTelemetry SDK.
+type service struct {
+	tracer  trace.Tracer
+	tp      *sdktrace.TracerProvider
+	mp      *sdkmetric.MeterProvider
+	handled func()
+}
+
+func newService(t *testing.T, name string, spans sdktrace.SpanExporter, metrics sdkmetric.Exporter) *service {
+	t.Helper()
+	res := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.namespace", "sdk"), attribute.String("service.instance.id", name+"-1"), attribute.String("service.version", "1.2.3"))
+	s := &service{
+		tp: sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans, sdktrace.WithBatchTimeout(100*time.Millisecond)), sdktrace.WithResource(res)),
+		mp: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metrics, sdkmetric.WithInterval(200*time.Millisecond))), sdkmetric.WithResource(res)),
+	}
+	s.tracer = s.tp.Tracer("test")
+	n, err := s.mp.Meter("test").Int64Counter("orders.handled")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.handled = func() { n.Add(context.Background(), 1) }
+	return s
+}
+
+// Two programs with the real SDK, one over gRPC and one over HTTP, call each
+// other; the map shows the call and PromQL the counters.
+func TestRealSDKOverBothProtocols(t *testing.T) {
+	r := start(t, "")
+	ctx := t.Context()
+	gs, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(r.grpc), otlptracegrpc.WithInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gm, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(r.grpc), otlpmetricgrpc.WithInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(r.otlp), otlptracehttp.WithInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hm, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpoint(r.otlp), otlpmetrichttp.WithInsecure(), otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, stock := newService(t, "orders", gs, gm), newService(t, "stock", hs, hm)
+	for range 50 {
+		ctx, in := orders.tracer.Start(ctx, "POST /orders", trace.WithSpanKind(trace.SpanKindServer))
+		ctx, out := orders.tracer.Start(ctx, "GET stock", trace.WithSpanKind(trace.SpanKindClient))
+		_, far := stock.tracer.Start(ctx, "GET /stock", trace.WithSpanKind(trace.SpanKindServer))
+		time.Sleep(2 * time.Millisecond)
+		far.End()
+		out.End()
+		in.End()
+		orders.handled()
+		stock.handled()
+	}
+	for _, s := range []*service{orders, stock} {
+		if err := s.tp.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.mp.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	eventually(t, "both counters stand at 50", func() string {
+		got := r.query(`orders_handled_total`, time.Now())
+		text := fmt.Sprint(got)
+		if len(got) == 2 && strings.Count(text, ":50") == 2 && strings.Contains(text, `"job":"sdk/orders"`) && strings.Contains(text, `"job":"sdk/stock"`) {
+			return ""
+		}
+		return text
+	})
+	eventually(t, "the map shows outside → orders → stock, 50 requests each", func() string {
+		var m fact.Map
+		if code := r.ask(http.MethodGet, "/steersman/v1/map", nil, &m); code != 200 {
+			return fmt.Sprint(code)
+		}
+		have := make(map[string]bool)
+		for _, e := range m.Edges {
+			have[e.Client.String()+">"+e.Server.String()] = e.ServerSide.Rate > 0
+		}
+		if have[">service:sdk/orders"] && have["service:sdk/orders>service:sdk/stock"] && len(m.Nodes) == 2 && m.Nodes[0].Versions[0].Version == "1.2.3" {
+			return ""
+		}
+		text, _ := json.Marshal(m)
+		return string(text)
+	})
+	eventually(t, "the edge is a series", func() string {
+		got := r.query(`steersman_edge_requests_total{client="orders",server="stock",side="server"}`, time.Now())
+		if strings.Contains(fmt.Sprint(got), ":50") {
+			return ""
+		}
+		return fmt.Sprint(got)
+	})
+}
+
+// eventually asks until the answer is empty, or fails with the last one.
+func eventually(t *testing.T, what string, ask func() string) {
+	t.Helper()
+	last := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if last = ask(); last == "" {
+			return
+		}
+	}
+	t.Errorf("%s: after 30 s there is %s", what, last)
+}
