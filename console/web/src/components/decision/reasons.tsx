@@ -2,13 +2,12 @@
 import { Link } from 'wouter';
 import { useIncident } from '../../api/queries';
 import type { Decision } from '../../api/types';
-import { percent, withUnit } from '../../lib/format';
+import { percent } from '../../lib/format';
 import { exploreLink } from '../../lib/promql';
 import { checkSentence, findingSentence, levelWords } from '../../lib/sentences';
 import { EntityName } from '../entity';
 import { Icon } from '../icon';
 import { Moment } from '../moment';
-import { Num } from '../num';
 import { Part } from './part';
 import classes from './record.module.css';
 
@@ -32,9 +31,11 @@ export function Seen({ decision: d }: Props) {
         {findings.map((f) => (
           <li key={f.id} className="wrap">
             <Moment at={f.onset} /> · {findingSentence(f)}{' '}
-            <Num query={f.signal.query} label={`Open the query of ${f.signal.name}`}>
-              {withUnit(f.now, f.signal.unit)}
-            </Num>
+            {f.signal.query && (
+              <Link href={exploreLink(f.signal.query)} className="link small" aria-label={`Query of ${f.signal.name}`}>
+                query
+              </Link>
+            )}
           </li>
         ))}
       </ul>
@@ -64,10 +65,10 @@ export function Rules({ decision: d }: Props) {
           <li key={r.name}>
             <Icon name={r.pass ? 'check' : 'cross'} size={14} />
             <span>
-              <strong>{r.name}</strong> <span className="muted">{r.pass ? 'passes' : 'does not pass'}</span>
-              <br />
-              <span className="wrap">{r.text}</span>
+              {r.name}
+              <span className={r.pass ? 'hidden' : classes.fails}> {r.pass ? 'passes' : 'does not pass'}</span>
             </span>
+            <span className="wrap muted">{r.text}</span>
           </li>
         ))}
       </ul>

@@ -41,8 +41,8 @@ export function Result({ decision: d }: Props) {
     <Part title="Result" pending={!receipt && !outcome}>
       {outcome && (
         <p className="wrap">
-          <strong>{outcome.helped ? 'It helped' : 'It did not help'}</strong>: {outcome.text} ({plain(outcome.before)} →{' '}
-          <Num query={d.proposal.check.query}>{plain(outcome.after)}</Num>)
+          <strong>{outcome.helped ? 'It helped' : 'It did not help'}</strong>: {reason(outcome.text)} (
+          {plain(outcome.before)} → <Num query={d.proposal.check.query}>{plain(outcome.after)}</Num>)
         </p>
       )}
       {receipt ? (
@@ -70,6 +70,9 @@ export function Result({ decision: d }: Props) {
     </Part>
   );
 }
+
+/** The outcome's sentence without the verdict that already stands before it. */
+const reason = (text: string) => text.replace(/^it (helped|did not help): /i, '');
 
 const took = (from: string, to: string) => {
   const t = ms(to) - ms(from);

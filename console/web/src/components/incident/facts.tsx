@@ -42,7 +42,7 @@ export function Facts({ incident: inc }: { incident: Incident }) {
       </div>
       <div>
         <dt>{inc.state === 'open' ? 'Fails now' : 'Failed at last'}</dt>
-        <dd data-harm={errorRatio >= 0.01 || undefined}>
+        <dd data-harm={(inc.state === 'open' && errorRatio >= 0.01) || undefined}>
           <Num query={q.errors}>{percent(errorRatio)}</Num>
         </dd>
         <dd className="muted small">of its requests</dd>
