@@ -28,8 +28,10 @@
 //
 // When the own times of half of the services rise together, the machine below
 // them is busy. Then only what stands out threefold from that counts, for
-// longer; after thirty seconds the entry of the system, but only that, is
-// judged as always, because its callers do feel it.
+// longer, or tenfold, at once; after thirty seconds the entry of the system,
+// but only that, is judged as always, because its callers do feel it. When they
+// rise fivefold, everything stands still, and the same holds for failures:
+// requests are given up then, whoever is asked.
 //
 // Traffic is judged on whole services: absence (nothing for eight seconds or
 // more from a service that always had requests, while others have some), a

@@ -88,11 +88,18 @@ func (m *Metrics) judgeErrors(f *flow, t int64) {
 	if t-f.born < grace || t-s.lastError >= 60 || s.lastError == 0 {
 		return
 	}
-	score := s.strangest(f, t)
+	// While everything stands still, requests are given up whoever is asked:
+	// that is held against nobody. Only the entry of the system is judged
+	// after a while, because its callers do feel it.
+	from := max(s.since, m.flows.lastStall+1)
+	if f.entry && f.key.What == service && m.flows.stalled >= entryFor {
+		from = s.since
+	}
+	score := s.strangest(f, from, t)
 	if score == 0 {
 		return
 	}
-	onset := s.onset(f, t)
+	onset := s.onset(f, from, t)
 	base, now := s.base(), ratio(f.over(t, int(t-onset+1)))
 	s.ep = m.begin(fact.Finding{
 		Signal: f.signal(errorRatio), Direction: fact.Up, Score: score,
@@ -100,14 +107,14 @@ func (m *Metrics) judgeErrors(f *flow, t int64) {
 	}, onset*1000)
 }
 
-// strangest returns the score of the shortest window that is worth a finding;
-// 0 if none is.
-func (s *errorSignal) strangest(f *flow, t int64) float64 {
+// strangest returns the score of the shortest window from..t that is worth a
+// finding; 0 if none is.
+func (s *errorSignal) strangest(f *flow, from, t int64) float64 {
 	a, b, mean := s.belief()
 	limit := max(mean, s.base()) + s.excess()
 	var n, k, seconds, length int
 	for _, w := range errorWindows() {
-		for ; length < w && t-int64(length) >= s.since; length++ {
+		for ; length < w && t-int64(length) >= from; length++ {
 			c := f.at(t - int64(length))
 			n += int(c.N)
 			k += int(min(c.Err, c.N))
@@ -130,11 +137,11 @@ func (s *errorSignal) strangest(f *flow, t int64) float64 {
 // onset returns the second from which a higher ratio of errors than the base
 // rate is most likely: the start with the greatest likelihood ratio, the ratio
 // since each start being taken at its best estimate.
-func (s *errorSignal) onset(f *flow, t int64) int64 {
+func (s *errorSignal) onset(f *flow, from, t int64) int64 {
 	_, _, p0 := s.belief()
 	best, at := math.Inf(-1), t
 	var c count
-	for sec := t; sec > t-history && sec >= max(f.born, s.since); sec-- {
+	for sec := t; sec > t-history && sec >= max(f.born, from); sec-- {
 		one := f.at(sec)
 		c.add(one)
 		if p := ratio(c); one.Err > 0 && p > p0 {

@@ -108,8 +108,11 @@ type flows struct {
 	list    []*flow
 	byKey   map[flowKey]*flow
 	// busy is what all services have in common at the moment; see host.go.
-	busy     common
-	lastBusy int64 // the latest second in which the machine was busy
+	busy      common
+	lastBusy  int64               // the latest second in which the machine was busy
+	lastStall int64               // the latest in which everything stood still
+	stalled   int                 // for how many seconds in a row it has
+	slower    [slownesses]float64 // common.Slower of the last seconds, in a ring
 }
 
 func newFlows() flows { return flows{byKey: make(map[flowKey]*flow)} }
@@ -120,12 +123,22 @@ func (m *Metrics) step(t int64, edges []topology.EdgeStep) {
 		m.take(t, &edges[i])
 	}
 	m.countRivals(t)
-	m.flows.busy = m.flows.common(t)
-	if m.flows.busy.Busy {
-		m.flows.lastBusy = t
-	}
+	m.flows.share(t)
 	for _, f := range m.flows.list {
 		m.judge(f, t)
+	}
+}
+
+// share notes what the services have in common in second t.
+func (fs *flows) share(t int64) {
+	fs.busy = fs.common(t)
+	fs.slower[t%slownesses] = fs.busy.Slower
+	if fs.busy.Busy {
+		fs.lastBusy = t
+	}
+	fs.stalled = next(fs.stalled, fs.busy.Stalled)
+	if fs.busy.Stalled {
+		fs.lastStall = t
 	}
 }
 

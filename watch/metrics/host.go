@@ -14,6 +14,9 @@ type common struct {
 	Busy bool
 	// Slower is by how much (a logarithm; three quarters are less slow).
 	Slower float64
+	// Stalled says that the middle service is slower by a multiple: requests
+	// are late everywhere, and some are given up, whoever is asked.
+	Stalled bool
 	// Load is the middle change of their request rates, as a logarithm.
 	Load float64
 }
@@ -22,7 +25,16 @@ const (
 	// fewServices is the number of services below which they have nothing in common.
 	fewServices = 4
 	busyFrom    = 1.25 // the ratio of the middle service
+	stalledFrom = 5    // the same for a standstill
 )
+
+// slownesses is the number of seconds for which common.Slower is remembered:
+// those that a window of ten seconds holds, and five that its first mean does.
+const slownesses = 16
+
+// worst returns the greatest common slowness of the seconds that are
+// remembered.
+func (fs *flows) worst() float64 { return slices.Max(fs.slower[:]) }
 
 func (fs *flows) common(t int64) common {
 	var slower, load []float64
@@ -42,7 +54,8 @@ func (fs *flows) common(t int64) common {
 	var out common
 	if len(slower) >= fewServices {
 		slices.Sort(slower)
-		out.Busy = stat.SortedQuantile(slower, 0.5) >= math.Log(busyFrom)
+		middle := stat.SortedQuantile(slower, 0.5)
+		out.Busy, out.Stalled = middle >= math.Log(busyFrom), middle >= math.Log(stalledFrom)
 		out.Slower = max(stat.SortedQuantile(slower, 0.75), 0)
 	}
 	if len(load) >= fewServices {

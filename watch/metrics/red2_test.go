@@ -278,3 +278,97 @@ func TestALastingFindingIsNotRepeatedEachSecond(t *testing.T) {
 		t.Errorf("told %d times in 100 s, want at most each five seconds", n)
 	}
 }
+
+// A service that is slower by a multiple of what all have in common is found
+// at once, though the machine was busy for a moment in between.
+func TestStarkSlownessOnABusyMachine(t *testing.T) {
+	for seed := range uint64(5) {
+		w := newWorld(seed)
+		w.host = func(t int64) float64 {
+			if t == 202 || t == 203 {
+				return 2
+			}
+			return 1
+		}
+		w.slow = func(s, _ string, t int64) float64 {
+			if s == "stock" && t >= 200 && t < 215 {
+				return 0.3
+			}
+			return 0
+		}
+		found, _ := w.watch(New(Config{}), 0, 260)
+		f := find(found, "self time of stock")
+		if f == nil || !within(f.Onset, 199, 201) || !within(f.Seen, 203, 207) {
+			list(t, found)
+			t.Fatalf("seed %d: no right finding about the time that stock takes", seed)
+		}
+		for _, f := range found {
+			if f.Signal.Name == selfTime && f.Signal.Entity != svc("stock") {
+				t.Errorf("seed %d: it does nothing more itself: %s", seed, describe(f))
+			}
+		}
+	}
+}
+
+// When everything stands still for some seconds, requests to everybody are
+// given up: one cause below all, and no finding above. What fails by itself
+// afterwards is found all the same.
+func TestAStandstillIsHeldAgainstNobody(t *testing.T) {
+	for _, seconds := range []int64{1, 3, 8, 15} {
+		for seed := range uint64(3) {
+			w := newWorld(seed)
+			still := func(t int64) bool { return t >= 300 && t < 300+seconds }
+			w.host = func(t int64) float64 {
+				if still(t) {
+					return 60
+				}
+				return 1
+			}
+			w.fails = func(s, _ string, t int64) float64 {
+				switch {
+				case still(t):
+					return 0.3
+				case s == "payment" && t >= 360:
+					return 0.3
+				}
+				return 0
+			}
+			m := New(Config{})
+			if found, _ := w.watch(m, 0, 340); len(found) > 0 {
+				list(t, found)
+				t.Errorf("seed %d: %d findings about a standstill of %d s", seed, len(found), seconds)
+			}
+			found, _ := w.watch(m, 340, 390)
+			if f := find(found, "error ratio of payment"); f == nil || !within(f.Onset, 358, 364) || !within(f.Seen, 363, 371) {
+				list(t, found)
+				t.Errorf("seed %d: no right finding about payment's errors afterwards", seed)
+			}
+		}
+	}
+}
+
+// What lasts is felt, and then said of the entry.
+func TestALongStandstillIsFeltAtTheEntry(t *testing.T) {
+	w := newWorld(1)
+	w.host = func(t int64) float64 {
+		if t >= 300 {
+			return 60
+		}
+		return 1
+	}
+	w.fails = func(_, _ string, t int64) float64 {
+		if t >= 300 {
+			return 0.3
+		}
+		return 0
+	}
+	found, _ := w.watch(New(Config{}), 0, 345)
+	if f := find(found, "error ratio of front"); f == nil || !within(f.Onset, 299, 303) || !within(f.Seen, 325, 340) {
+		t.Error("its users feel it, and nothing says so")
+	}
+	for _, f := range found {
+		if f.Signal.Entity != svc("front") {
+			t.Errorf("one cause below all, and a finding above: %s", describe(f))
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 const (
 	slowScore  = 5     // deviations
 	slowRatio  = 1.5   // the least rise
+	starkRatio = 10    // a rise above what all have in common that no busy machine explains
 	slowBy     = 0.010 // and the least in seconds
 	slowFor    = 2     // seconds in a row whose windows must say so
 	busyFor    = 10    // for how many on a busy machine
@@ -146,9 +147,9 @@ func (m *Metrics) judgeSlow(f *flow, s *slowSignal, t int64) {
 	if busy.Busy {
 		need, ratio, from = busyFor, math.Exp(busy.Slower)*busyRatio/slowRatio, s.since
 	}
-	s.run = next(s.run, s.isSlow(f, from, t, &v, ratio))
-	s.plain = next(s.plain, busy.Busy && f.entry && f.key.What == service && s.isSlow(f, s.since, t, &v, 1))
-	if s.run < need && s.plain < entryFor {
+	s.run = next(s.run, s.isSlow(f, from, t, &v, ratio, slowRatio))
+	s.plain = next(s.plain, busy.Busy && f.entry && f.key.What == service && s.isSlow(f, s.since, t, &v, 1, slowRatio))
+	if s.run < need && s.plain < entryFor && !s.isStark(m, f, t, &v) {
 		return
 	}
 	s.begin(m, f, &v, t)
@@ -175,9 +176,17 @@ func (s *slowSignal) begin(m *Metrics, f *flow, v *view, t int64) {
 	}, onset*1000)
 }
 
+// isStark reports whether the last seconds, ten at most, are slower by a
+// multiple of what all services had in common in them. That is clear at once,
+// and however busy the machine is or was.
+func (s *slowSignal) isStark(m *Metrics, f *flow, t int64, v *view) bool {
+	return s.isSlow(f, max(s.since, t-9), t, v, math.Exp(m.flows.worst()), starkRatio)
+}
+
 // isSlow reports whether some window from..t is slow, and by most of its
-// single seconds too. factor raises the ratio that is asked for.
-func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor float64) bool {
+// single seconds too: slower than factor times the base, which is what is
+// forgiven, by the given ratio.
+func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor, least float64) bool {
 	var c count
 	busy, slow, length := 0, 0, 0
 	for i, w := range [...]int{5, 10, 30, 60} {
@@ -186,7 +195,7 @@ func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor float64) boo
 			c.add(one)
 			if one.N > 0 {
 				busy++
-				if s.secondIsSlow(one, v.base*factor) {
+				if s.secondIsSlow(one, v.base*factor, least) {
 					slow++
 				}
 			}
@@ -200,7 +209,7 @@ func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor float64) boo
 		mean := s.mean(c)
 		score := v.scoreOf(mean / factor)
 		// Few requests over a long time differ more from one another.
-		if score >= slowScore+float64(i) && mean >= v.base*factor*slowRatio && mean-v.base*factor >= slowBy {
+		if score >= slowScore+float64(i) && mean >= v.base*factor*least && mean-v.base*factor >= slowBy {
 			v.now, v.score = mean, v.scoreOf(mean)
 			return true
 		}
@@ -208,9 +217,9 @@ func (s *slowSignal) isSlow(f *flow, from, t int64, v *view, factor float64) boo
 	return false
 }
 
-func (s *slowSignal) secondIsSlow(c count, base float64) bool {
+func (s *slowSignal) secondIsSlow(c count, base, least float64) bool {
 	mean := s.mean(c)
-	return mean > base*(1+(slowRatio-1)*0.8) && mean-base >= slowBy*0.8
+	return mean > base*(1+(least-1)*0.8) && mean-base >= slowBy*0.8
 }
 
 // onset returns the second from which most seconds are slow.
@@ -220,7 +229,7 @@ func (s *slowSignal) onset(f *flow, t int64, base float64) int64 {
 		c := f.at(sec)
 		switch {
 		case c.N == 0:
-		case s.secondIsSlow(c, base):
+		case s.secondIsSlow(c, base, slowRatio):
 			if sum++; sum > best {
 				best, at = sum, sec
 			}

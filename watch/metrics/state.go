@@ -12,7 +12,7 @@ import (
 
 // stateVersion is the version of the snapshot's format. A snapshot of another
 // version is refused: the caller starts empty and replays.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is a Metrics on paper: a gob of lists in a fixed order, so that one
 // state has one text within a process.
@@ -22,6 +22,9 @@ type state struct {
 	Stats                     Stats
 	Second, LastAny, LastBusy int64
 	Busy                      common
+	LastStall                 int64
+	Stalled                   int
+	Slower                    []float64
 	Episodes                  []episode
 	Flows                     []flowState
 	Groups                    []groupState
@@ -72,7 +75,7 @@ type groupState struct {
 func (m *Metrics) Snapshot() ([]byte, error) {
 	st := state{
 		Version: stateVersion, Now: m.now, Swept: m.swept, Stats: m.stats, Second: m.flows.second, LastAny: m.flows.lastAny, LastBusy: m.flows.lastBusy,
-		Busy: m.flows.busy, FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
+		Busy: m.flows.busy, LastStall: m.flows.lastStall, Stalled: m.flows.stalled, Slower: m.flows.slower[:], FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
 	}
 	number := map[*episode]int32{nil: -1}
 	for i, e := range m.episodes {
@@ -159,6 +162,8 @@ func (fd finder) get(i int32) (*episode, error) {
 func (m *Metrics) restore(st *state) error {
 	m.now, m.swept, m.stats = st.Now, st.Swept, st.Stats
 	m.flows.second, m.flows.lastAny, m.flows.lastBusy, m.flows.busy = st.Second, st.LastAny, st.LastBusy, st.Busy
+	m.flows.lastStall, m.flows.stalled = st.LastStall, st.Stalled
+	copy(m.flows.slower[:], st.Slower)
 	for i := range st.Episodes {
 		m.episodes = append(m.episodes, &st.Episodes[i])
 	}
