@@ -33,6 +33,11 @@
 // rise fivefold, everything stands still, and the same holds for failures:
 // requests are given up then, whoever is asked.
 //
+// Numbers that everybody sees are one finding: that of the service. The callee's
+// side of an edge is told only when one caller fares clearly worse than the
+// callers together, the caller's side only when less than seven tenths of the
+// rise show at the callee, because it is silent or the network lies between.
+//
 // Traffic is judged on whole services: absence (nothing for eight seconds or
 // more from a service that always had requests, while others have some), a
 // drop below 40 %, a surge beyond 2.5 times. Services that no outsider calls

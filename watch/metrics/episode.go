@@ -14,6 +14,10 @@ type episode struct {
 	Changed bool
 	Told    int64   // when it was last told, ms; zero: never
 	ToldNow float64 // its Now when it was last told
+
+	Echo   bool  // another finding says the same: not to be told; see hush
+	Heard  bool  // there was that other finding
+	Judged int64 // the second in which it was first held against others, if it is about an edge
 }
 
 // repeatAfter is how long a change that is not much waits to be told, ms.
@@ -24,7 +28,7 @@ func (e *episode) lasts() bool { return e != nil && e.Finding.Ended.IsZero() }
 // due reports whether the finding should be told.
 func (e *episode) due(now int64) bool {
 	switch {
-	case !e.Changed:
+	case !e.Changed, e.Echo:
 		return false
 	case e.Told == 0, !e.lasts(), now-e.Told >= repeatAfter:
 		return true

@@ -127,6 +127,9 @@ func (m *Metrics) step(t int64, edges []topology.EdgeStep) {
 	for _, f := range m.flows.list {
 		m.judge(f, t)
 	}
+	for _, f := range m.flows.list {
+		m.hush(f, t)
+	}
 }
 
 // share notes what the services have in common in second t.

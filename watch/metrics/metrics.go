@@ -96,7 +96,7 @@ func (m *Metrics) Stats() Stats {
 	s := m.stats
 	s.SeriesWatched, s.FlowsWatched = len(m.series.byLabels), len(m.flows.list)
 	for _, e := range m.episodes {
-		if e.lasts() {
+		if e.lasts() && !e.Echo {
 			s.FindingsOpen++
 		}
 	}

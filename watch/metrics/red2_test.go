@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -250,9 +251,9 @@ func TestWhatLastsBecomesNormal(t *testing.T) {
 			t.Errorf("%s: want it to end about 120 s after its onset", describe(f))
 		}
 	}
-	if len(last) != 5 { // errors and duration of the service and of its edge, and its own time
+	if len(last) != 3 { // errors, duration, and its own time; its only edge tells nothing else
 		list(t, last)
-		t.Errorf("%d findings, want 5", len(last))
+		t.Errorf("%d findings, want 3", len(last))
 	}
 	if open := m.Open(); len(open) != 0 {
 		t.Errorf("%d findings are open", len(open))
@@ -370,5 +371,78 @@ func TestALongStandstillIsFeltAtTheEntry(t *testing.T) {
 		if f.Signal.Entity != svc("front") {
 			t.Errorf("one cause below all, and a finding above: %s", describe(f))
 		}
+	}
+}
+
+// Each story is told once: of the service when all its callers see it, of an
+// edge's side when only that side does.
+func TestNoEchoes(t *testing.T) {
+	between := func(t int64) bool { return t >= 200 && t < 260 }
+	for _, tt := range []struct {
+		name  string
+		shape func(w *world)
+		want  []string
+	}{
+		{"payment has one caller, and fails", func(w *world) {
+			w.fails = func(s, _ string, t int64) float64 {
+				if s == "payment" && between(t) {
+					return 0.3
+				}
+				return 0
+			}
+		}, []string{"error ratio of checkout", "error ratio of front", "error ratio of payment"}},
+		{"stock has two callers, and is slow for both", func(w *world) {
+			w.slow = func(s, _ string, t int64) float64 {
+				if s == "stock" && between(t) {
+					return 0.3
+				}
+				return 0
+			}
+		}, []string{"duration of catalog", "duration of checkout", "duration of front", "duration of shipping", "duration of stock", "self time of stock"}},
+		{"the network to stock is slow for one caller", func(w *world) {
+			w.wire = func(client, server string, t int64) float64 {
+				if client == "shipping" && server == "stock" && between(t) {
+					return 0.3
+				}
+				return 0
+			}
+		}, []string{"duration of checkout", "duration of front", "duration of shipping", "duration of shipping>stock client"}},
+		{"redis tells nothing itself, and is slow", func(w *world) {
+			w.slow = func(s, _ string, t int64) float64 {
+				if s == "redis" && between(t) {
+					return 0.3
+				}
+				return 0
+			}
+		}, []string{"duration of cart", "duration of cart>redis client", "duration of front"}},
+		{"bank is gone", func(w *world) {
+			w.down = func(s string, t int64) bool { return s == "bank" && between(t) }
+		}, []string{"error ratio of checkout", "error ratio of front", "error ratio of payment", "error ratio of payment>bank client", "request rate of bank"}},
+		{"stock fails for one caller of two", func(w *world) {
+			w.refuses = func(client, server string, t int64) bool {
+				return client == "shipping" && server == "stock" && between(t) && w.r.Float64() < 0.5
+			}
+		}, []string{"error ratio of checkout", "error ratio of front", "error ratio of shipping", "error ratio of shipping>stock server", "error ratio of stock"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				w := newWorld(seed)
+				tt.shape(w)
+				m := New(Config{})
+				found, _ := w.watch(m, 0, 320)
+				var got []string
+				for _, f := range found {
+					got = append(got, about(f))
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, tt.want) {
+					list(t, found)
+					t.Errorf("seed %d:\nfound %v\nwant  %v", seed, got, tt.want)
+				}
+				if open := m.Stats().FindingsOpen; open > 0 {
+					t.Errorf("seed %d: %d findings are open", seed, open)
+				}
+			}
+		})
 	}
 }

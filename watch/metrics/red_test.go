@@ -52,7 +52,7 @@ func TestSlowDependency(t *testing.T) {
 			return 0
 		}
 		found, _ := w.watch(New(Config{}), 0, 360)
-		for _, name := range []string{"duration of bank", "self time of bank", "duration of payment>bank client", "duration of payment"} {
+		for _, name := range []string{"duration of bank", "self time of bank", "duration of payment"} {
 			f := find(found, name)
 			if f == nil || !within(f.Onset, 199, 202) || !within(f.Seen, 203, 210) || !within(f.Ended, 298, 312) {
 				list(t, found)

@@ -28,6 +28,9 @@ type world struct {
 	down  func(service string, t int64) bool             // answers nothing; its callers fail
 	v2    func(t int64) float64                          // share of checkout's requests that v2 serves
 
+	wire    func(client, server string, t int64) float64 // seconds more between the two
+	refuses func(client, server string, t int64) bool    // the server fails this request of the client
+
 	edges map[string]*topology.EdgeStep
 }
 
@@ -52,6 +55,9 @@ func newWorld(seed uint64) *world {
 		slow:  func(string, string, int64) float64 { return 0 },
 		down:  func(string, int64) bool { return false },
 		v2:    func(int64) float64 { return 0 },
+
+		wire:    func(string, string, int64) float64 { return 0 },
+		refuses: func(string, string, int64) bool { return false },
 	}
 }
 
@@ -109,11 +115,11 @@ func (w *world) call(client, server string, t int64) (took float64, failed bool)
 		failed = failed || f
 	}
 	took += child
-	failed = failed || w.r.Float64() < w.fails(server, version, t)
+	failed = failed || w.r.Float64() < w.fails(server, version, t) || w.refuses(client, server, t)
 	if server != "redis" { // tells nothing itself
 		w.note(client, server, "server", version, took, child, failed)
 	}
-	wire := 0.0003 * w.host(t) * math.Exp(0.3*w.r.NormFloat64())
+	wire := 0.0003*w.host(t)*math.Exp(0.3*w.r.NormFloat64()) + w.wire(client, server, t)
 	if client != "" {
 		w.note(client, server, "client", "", took+wire, 0, failed)
 	}
