@@ -110,10 +110,13 @@ dies, it is started again and goes on where it was.`,
 			}()
 		}
 		code, err := dog.Run(ctx)
-		if err == nil && code != 0 {
-			err = cli.Exit(code)
+		switch {
+		case err != nil || code == 0:
+			return err
+		case code == watchdog.ExitConfig:
+			return cli.Exit(2)
 		}
-		return err
+		return cli.Exit(code)
 	}
 	return cmd
 }
@@ -136,7 +139,11 @@ func worker() *cobra.Command {
 			opt.Logger.Error("the worker broke", "err", broke.Err)
 			return cli.Exit(1)
 		}
-		return err
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "steersman: %v\n", err)
+			return cli.Exit(watchdog.ExitConfig)
+		}
+		return nil
 	}
 	return cmd
 }

@@ -22,9 +22,10 @@ const (
 	envLast     = "STEERSMAN_WATCHDOG_LAST"
 )
 
-// ExitConfig is the exit code of a program that could not start for reasons
-// that trying again does not mend.
-const ExitConfig = 2
+// ExitConfig is the exit code of a worker that could not start for reasons
+// that trying again does not mend. It is EX_CONFIG of sysexits.h, not 2, with
+// which Go ends a program that panics.
+const ExitConfig = 78
 
 // SupervisorOptions are the settings of a Supervisor. Path is required.
 type SupervisorOptions struct {

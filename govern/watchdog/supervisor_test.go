@@ -1,6 +1,7 @@
 package watchdog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ func playWorker() int {
 		return watchdog.ExitConfig
 	case "dies at once":
 		return 1
+	case "panics":
+		panic("as told")
 	case "wrong later":
 		if life.Restarts > 0 {
 			return watchdog.ExitConfig
@@ -92,7 +95,8 @@ func lives(dir string) (out []string) {
 	if err != nil {
 		return nil
 	}
-	return strings.Split(strings.TrimSpace(string(data)), "\n")
+	whole := string(data[:bytes.LastIndexByte(data, '\n')+1]) // the last line may be half written
+	return strings.Split(strings.TrimSpace(whole), "\n")
 }
 
 func pid(t *testing.T, life string) int {
@@ -109,7 +113,7 @@ func pid(t *testing.T, life string) int {
 func sees(t *testing.T, dir string, n int) int {
 	t.Helper()
 	for range 1000 {
-		if l := lives(dir); len(l) >= n {
+		if l := lives(dir); len(l) >= n && l[n-1] != "" {
 			return pid(t, l[n-1])
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -229,6 +233,19 @@ func TestWrongConfigurationIsNotTriedAgain(t *testing.T) {
 func TestWrongLaterIsTriedAgain(t *testing.T) {
 	dir := t.TempDir()
 	stop := supervise(t, options(dir, "wrong later"))
+	sees(t, dir, 3)
+	if _, err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A program that panics ends with code 2, which must not look like one that a
+// person has to mend.
+func TestPanicIsTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	opt := options(dir, "panics")
+	opt.Stderr = io.Discard
+	stop := supervise(t, opt)
 	sees(t, dir, 3)
 	if _, err := stop(); err != nil {
 		t.Error(err)
