@@ -91,9 +91,10 @@ func (s *Switch) State() State {
 }
 
 // Engage stops everything. The file is written and synced before memory
-// follows; if the file cannot be written the switch is engaged in this process
-// all the same, and the error says that other processes and a restart will not
-// know. Engaging an engaged switch keeps the first state.
+// follows. Where there is no room to write who stops and why, an empty file
+// does: it needs none. If there can be no file at all the switch is engaged in
+// this process all the same, and the error says that other processes and a
+// restart will not know. Engaging an engaged switch keeps the first state.
 func (s *Switch) Engage(by, why string) (State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +103,10 @@ func (s *Switch) Engage(by, why string) (State, error) {
 	}
 	st := State{Engaged: true, By: by, Why: why, At: s.now().UTC()}
 	err := writeFile(s.path, st)
+	if err != nil && touch(s.path, st.At) == nil {
+		s.log.Warn("the kill switch's file could not say who engaged it, and is empty", "by", by, "why", why, "err", err)
+		err = nil
+	}
 	s.onlyHere = err != nil
 	s.set(st)
 	if err != nil {
@@ -183,7 +188,7 @@ func (s *Switch) look() State {
 	case found && (!s.state.Engaged || s.onlyHere || st.At.After(s.state.At)):
 		s.onlyHere = false
 		s.set(st)
-	case !found && s.state.Engaged && !s.onlyHere:
+	case !found && s.state.Engaged && !s.onlyHere && isDir(filepath.Dir(s.path)):
 		s.set(State{By: "file", Why: "the file " + FileName + " was removed", At: s.now().UTC()})
 	}
 	return s.state
@@ -250,6 +255,13 @@ func readFile(path string) (State, bool) {
 	return st, true
 }
 
+// isDir reports whether path is a directory: a file that is gone together with
+// its directory was not taken away by somebody who wants to go on.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // modified returns when the file was last written: for one made by hand, the
 // best that is known of when it was meant.
 func modified(path string) time.Time {
@@ -267,6 +279,22 @@ func writeFile(path string, st State) error {
 		return err
 	}
 	return WriteDurably(path, append(data, '\n'), 0o600)
+}
+
+// touch makes an empty file as of at.
+func touch(path string, at time.Time) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// Who looks at the file and knows more does not take it for a newer one.
+	if err := os.Chtimes(path, at, at); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // WriteDurably writes data under path so that after a crash or power cut the

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,6 +139,57 @@ func TestEngageWithoutAFile(t *testing.T) {
 	}
 	if st, err := s.Release("ada", ""); err != nil || s.State().Engaged {
 		t.Errorf("%+v %v", st, err)
+	}
+}
+
+// A full disk has no room for words, but a file without any stops as well, and
+// a restart does not forget it.
+func TestEngageOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	full := syscall.Rlimit{}
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: full.Max}); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Engage("ada", "runaway")
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || !st.Engaged || st.By != "ada" {
+		t.Fatalf("%+v %v", st, err)
+	}
+	if again := s.State(); again != st {
+		t.Errorf("first %+v, then %+v", st, again)
+	}
+	if st := open(t, dir).State(); !st.Engaged {
+		t.Error("a restart forgot it")
+	}
+}
+
+// Taking the file away releases; losing the whole directory does not.
+func TestDirectoryIsLost(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	engage(t, s, "ada", "x")
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if !s.State().Engaged {
+		t.Error("it was released")
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.State(); !st.Engaged || st.By != "ada" {
+		t.Errorf("%+v", st)
 	}
 }
 
