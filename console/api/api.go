@@ -144,7 +144,10 @@ func problem(w http.ResponseWriter, status int, detail string) {
 // logged whole and answered in general words.
 func (s *server) fail(ctx context.Context, err error) error {
 	var wrong *fact.Problem
+	var ready huma.StatusError
 	switch {
+	case errors.As(err, &ready):
+		return ready
 	case errors.As(err, &wrong):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, fact.ErrNotFound):

@@ -244,6 +244,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Whoever pulls the switch is told what became of it: half a stop is not
+// "something went wrong".
+func TestHalfAStopIsTold(t *testing.T) {
+	c := &clicks{err: errors.New("kill switch: engaged in this process only, a restart will forget it")}
+	status, body := ask(t, New(rooms(&papers{}, c)), "POST", "/stop", "{}")
+	if status != 500 || !strings.Contains(body, "engaged in this process only") {
+		t.Errorf("POST /stop = %d %s", status, body)
+	}
+	c.err = &fact.Problem{What: "the reason is a book", Where: "why"}
+	if status, body := ask(t, New(rooms(&papers{}, c)), "POST", "/resume", "{}"); status != 422 {
+		t.Errorf("POST /resume = %d %s", status, body)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	r := rooms(&papers{}, &clicks{})
 	srv := httptest.NewServer(New(r))

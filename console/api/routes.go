@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -63,7 +64,7 @@ func (s *server) routes() {
 	get(s, "/findings", "listFindings", "Findings, latest first", s.findings)
 	get(s, "/changes", "listChanges", "Changes, latest first", s.changes)
 	get(s, "/sources", "listSources", "Who sends, and the account kept of it", func(context.Context, *nothing) (Sources, error) {
-		return Sources{s.Sources(), append([]string{}, s.Warnings()...)}, nil
+		return Sources{s.Sources(), s.Warnings()}, nil
 	})
 	get(s, "/stop", "getStop", "The kill switch", func(context.Context, *nothing) (watchdog.State, error) { return s.Stop(), nil })
 	get(s, "/audit", "audit", "A page of the ledger", s.audit)
@@ -101,7 +102,7 @@ const (
 
 func (s *server) now(ctx context.Context, _ *nothing) (Now, error) {
 	at := s.Now()
-	out := Now{At: at, Waiting: []fact.Decision{}, Running: []fact.Decision{}, Recent: []fact.Incident{}, Unusual: []fact.Finding{}, Sources: s.Sources(), Stop: s.Stop(), Learning: s.Learning()}
+	out := Now{At: at, Waiting: []fact.Decision{}, Running: []fact.Decision{}, Recent: []fact.Incident{}, Unusual: []fact.Finding{}, Sources: s.Sources(), Warnings: s.Warnings(), Stop: s.Stop(), Learning: s.Learning()}
 	undecided, err := s.Papers.Decisions(ctx, records.DecisionQuery{Open: true, Limit: incidentsMost})
 	if err != nil {
 		return Now{}, err
@@ -205,9 +206,15 @@ func (s *server) click(verb, summary string, do func(d Desk, ctx context.Context
 	})
 }
 
-// pull registers a pull of the kill switch.
+// pull registers a pull of the kill switch. What goes wrong with the switch is
+// told as it is: whether a stop outlives a restart is the owner's to know.
 func (s *server) pull(path, id, summary string, do func(d Desk, ctx context.Context, who identity.Person, why string) (watchdog.State, error)) {
 	route(s, http.MethodPost, path, id, summary, func(ctx context.Context, in *struct{ Body reason }) (watchdog.State, error) {
-		return do(s.Desk, ctx, person(ctx), in.Body.Why)
+		st, err := do(s.Desk, ctx, person(ctx), in.Body.Why)
+		if wrong := (*fact.Problem)(nil); err != nil && !errors.As(err, &wrong) {
+			s.Log.Error("pull the kill switch", "engaged", st.Engaged, "err", err)
+			err = huma.Error500InternalServerError(err.Error())
+		}
+		return st, err
 	})
 }

@@ -27,6 +27,7 @@ type Now struct {
 	Recent   []fact.Incident `json:"recent" doc:"Resolved in the last 24 hours, at most ten."`
 	Unusual  []fact.Finding  `json:"unusual" doc:"Open findings that belong to no incident, strongest first, at most twenty."`
 	Sources  []Source        `json:"sources"`
+	Warnings []string        `json:"warnings" doc:"What is off, and why."`
 	Stop     watchdog.State  `json:"stop"`
 	Learning Learning        `json:"learning"`
 }
