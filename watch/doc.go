@@ -22,6 +22,7 @@
 // # Limits
 //
 // A replay from a damaged snapshot starts with what the log still holds, so
-// detectors learn anew. Figures of the map lag the clock by the lateness that
+// detectors learn anew; incidents that are then known from the records only
+// ([Options].Open) are closed without a word on how they ended. Figures of the map lag the clock by the lateness that
 // spans are granted.
 package watch

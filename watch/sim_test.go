@@ -43,6 +43,8 @@ func (l *memoryLog) Follow(ctx context.Context, after uint64, fn func(uint64, *f
 	return errEnd
 }
 
+func (l *memoryLog) Head() uint64 { return uint64(len(l.batches)) }
+
 func (l *memoryLog) Keep(_ string, seq uint64) { l.kept = seq }
 
 func (l *memoryLog) append(b *fact.Batch) { l.batches = append(l.batches, b) }

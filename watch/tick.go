@@ -339,15 +339,22 @@ func (w *Watcher) writeStory(ctx context.Context, now time.Time, s *triage.Story
 		return nil
 	}
 	w.triage.Tell(s, now)
-	if err := w.try(ctx, "put incident "+s.Paper.ID, func() error { return w.out.PutIncident(ctx, paper(s)) }); err != nil {
+	if err := w.putIncident(ctx, paper(s)); err != nil {
 		return err
 	}
 	f.Written = now
 	if f.Hash, err = fact.Hash(s.Paper); err != nil {
 		return fmt.Errorf("write incident %s: %w", s.Paper.ID, err)
 	}
+	return nil
+}
+
+func (w *Watcher) putIncident(ctx context.Context, i fact.Incident) error {
+	if err := w.try(ctx, "put incident "+i.ID, func() error { return w.out.PutIncident(ctx, i) }); err != nil {
+		return err
+	}
 	w.meters.incidents.Inc()
-	w.opt.OnChange("incident", s.Paper.ID)
+	w.opt.OnChange("incident", i.ID)
 	return nil
 }
 

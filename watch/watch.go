@@ -24,6 +24,8 @@ type Follower interface {
 	// Follow calls fn with every record after the given sequence number, in
 	// order, and waits for more until ctx ends or fn fails.
 	Follow(ctx context.Context, after uint64, fn func(seq uint64, b *fact.Batch) error) error
+	// Head returns the number of the last record; 0 if there is none.
+	Head() uint64
 	// Keep says that the consumer needs nothing at or below seq any more.
 	Keep(consumer string, seq uint64)
 }
@@ -70,7 +72,11 @@ type Options struct {
 	// drawn anew: kind is "map", "finding", "incident", "proposal" or
 	// "change", id the paper's. It is called from Run's goroutine and must
 	// return at once.
-	OnChange   func(kind, id string)
+	OnChange func(kind, id string)
+	// Open, if set, gives the papers that say that something lasts. It is asked
+	// once, when the log was read as far as it went at the start; papers that
+	// the watcher then knows nothing of are closed, and the incidents say so.
+	Open       func(context.Context) ([]fact.Incident, []fact.Finding, error)
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger          // nil: slog.Default
 }
@@ -167,10 +173,17 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	w.log.Keep(Consumer, w.state.Seq)
 	w.whole = true
+	head, caughtUp := w.log.Head(), w.opt.Open == nil
 	err := w.log.Follow(ctx, w.state.Seq, func(seq uint64, b *fact.Batch) error {
 		w.whole = false
 		if err := w.take(ctx, seq, b); err != nil {
 			return err
+		}
+		if !caughtUp && seq >= head {
+			if err := w.closeOrphans(ctx); err != nil {
+				return err
+			}
+			caughtUp = true
 		}
 		w.whole = true
 		w.snapshotIfDue()

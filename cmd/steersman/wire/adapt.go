@@ -29,6 +29,19 @@ type outbox struct {
 
 func (o outbox) Propose(ctx context.Context, p fact.Proposal) error { return o.gate.Propose(ctx, p) }
 
+// lasting is the watcher's view of the records: the papers that say that
+// something lasts.
+type lasting struct{ *records.Store }
+
+func (l lasting) open(ctx context.Context) ([]fact.Incident, []fact.Finding, error) {
+	incidents, err := l.Incidents(ctx, records.IncidentQuery{State: fact.Open, Limit: records.NoLimit})
+	if err != nil {
+		return nil, nil, err
+	}
+	findings, err := l.Findings(ctx, records.FindingQuery{Open: true, Limit: records.NoLimit})
+	return incidents, findings, err
+}
+
 // derived stores the series that the watcher makes.
 type derived struct{ store *series.Store }
 
