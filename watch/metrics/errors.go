@@ -22,6 +22,10 @@ const (
 	leastSeconds = 3    // with errors, in the window
 	leastExcess  = 0.01 // above the base rate
 
+	// withdrawnAfter is the time in seconds after which a version without
+	// requests has been taken back.
+	withdrawnAfter = 8
+
 	// grace is how long after its first request a flow is not judged: callers
 	// fail while what they call is starting.
 	grace = 10
@@ -183,6 +187,11 @@ func (m *Metrics) followErrors(f *flow, t int64) {
 		}
 		s.ep.push(now, min(score, maxScore))
 	}
+	if f.withdrawn(t) {
+		s.since = f.last + 1
+		s.ep.end(s.since * 1000)
+		return
+	}
 	if quiet := f.quietSpan(t); quiet > 0 && ratio(f.over(t, quiet)) < s.base()+s.excess()/2 {
 		s.since = t - int64(quiet) + 1
 		s.ep.end(s.since * 1000)
@@ -199,4 +208,10 @@ func (f *flow) quietSpan(t int64) int {
 		}
 	}
 	return 60
+}
+
+// withdrawn reports whether f is a version that gets no more requests: whatever
+// was wrong with it hurts nobody any more.
+func (f *flow) withdrawn(t int64) bool {
+	return f.key.What == version && t-f.last >= max(withdrawnAfter, 4*f.silence)
 }

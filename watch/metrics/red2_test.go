@@ -154,6 +154,40 @@ func TestABadReleaseIsSeenByItsVersion(t *testing.T) {
 	}
 }
 
+// A version that is taken back hurts nobody any more, and its findings end.
+func TestAWithdrawnVersionIsOver(t *testing.T) {
+	w := newWorld(2)
+	w.v2 = func(t int64) float64 {
+		if t >= 200 && t < 230 {
+			return 0.5
+		}
+		return 0
+	}
+	w.fails = func(s, v string, _ int64) float64 {
+		if s == "checkout" && v == "v2" {
+			return 0.4
+		}
+		return 0
+	}
+	w.slow = func(s, v string, _ int64) float64 {
+		if s == "checkout" && v == "v2" {
+			return 0.2
+		}
+		return 0
+	}
+	m := New(Config{})
+	found, _ := w.watch(m, 0, 244)
+	if len(found) < 6 {
+		list(t, found)
+		t.Errorf("%d findings, want six or more", len(found))
+	}
+	for _, f := range found {
+		if f.Ended.IsZero() || !within(f.Ended, 228, 233) {
+			t.Errorf("the version has had no requests since +230 s: %s", describe(f))
+		}
+	}
+}
+
 func TestSilenceDropAndSurge(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

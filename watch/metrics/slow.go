@@ -250,6 +250,11 @@ func (m *Metrics) followSlow(f *flow, s *slowSignal, v *view, t int64) {
 		mean := s.mean(c)
 		s.ep.push(mean, v.scoreOf(mean))
 	}
+	if f.withdrawn(t) {
+		s.since = f.last + 1
+		s.ep.end(s.since * 1000)
+		return
+	}
 	quiet := f.quietSpan(t)
 	mean := s.mean(f.over(t, quiet))
 	if f.over(t, quiet).N == 0 || mean < v.base*(1+(slowRatio-1)/2) || mean-v.base < slowBy/2 {
