@@ -13,7 +13,7 @@ func (i *Identity) Protect(next http.Handler) http.Handler {
 	inside := http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !i.knownHost(r.Host) {
-			http.Error(w, "This server is not known under the name "+printable(r.Host)+"; add it to console.hosts if it should be.", http.StatusMisdirectedRequest)
+			http.Error(w, "This server is not known under the name "+printable(r.Host)+"; add it to hosts in the configuration if it should be.", http.StatusMisdirectedRequest)
 			return
 		}
 		inside.ServeHTTP(w, r)

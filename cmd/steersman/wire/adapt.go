@@ -12,6 +12,7 @@ import (
 	"github.com/steersman-ops/steersman/console/api"
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/gate"
+	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/policy"
 	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/store/ledger"
@@ -116,7 +117,7 @@ func (w *worker) apiRooms() api.Rooms {
 }
 
 func (w *worker) link() (api.Link, error) {
-	return api.Link{URL: w.identity.LoginLink("http://" + w.cfg.Listen)}, nil
+	return api.Link{URL: w.identity.LoginLink(w.base()), Expires: time.Now().UTC().Add(identity.LinkFor)}, nil
 }
 
 func (w *worker) learning() api.Learning {

@@ -152,11 +152,22 @@ func (w *worker) open(next http.Handler) http.Handler {
 	return w.owned(next)
 }
 
+// guarded does for a port of its own what site and open do for the main one.
 func (w *worker) guarded(ln net.Listener, next http.Handler) http.Handler {
-	if loopback(ln) {
-		return next
+	if !loopback(ln) {
+		next = w.owned(next)
 	}
-	return w.owned(next)
+	return w.identity.Protect(next)
+}
+
+// base is the address of the console for people and browsers. A server that
+// listens on every address is at localhost.
+func (w *worker) base() string {
+	host, port, err := net.SplitHostPort(w.cfg.Listen)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("localhost", port)
+	}
+	return "http://" + w.cfg.Listen
 }
 
 func (w *worker) owned(next http.Handler) http.Handler {

@@ -356,7 +356,7 @@ func ordinary(l slog.Level) slog.Level {
 
 // greet tells a person where to look.
 func (w *worker) greet() {
-	base := "http://" + w.cfg.Listen
+	base := w.base()
 	fmt.Fprintf(w.opt.Out, "\n  Steersman %s\n\n  Console   %s\n            (this link signs you in, once; `steersman login` makes another)\n  Send to   OTLP %s (gRPC), %s (HTTP) · Prometheus remote write %s/api/v1/write\n  Data      %s\n\n",
 		w.opt.Version, w.identity.LoginLink(base), orOff(w.cfg.OTLPGRPC), orOff(w.cfg.OTLPHTTP), base, w.cfg.DataDir)
 	for _, warning := range w.warnings {
