@@ -46,6 +46,7 @@ race: ## The race detector needs cgo and a C compiler
 
 console-test: build packages
 	cd $(WEB) && npm run --silent check && npm test --silent && npm run --silent e2e
+	scripts/console-real.sh $(BIN)
 
 demo-check: build ## The demo without a screen, with a deadline for each beat
 	$(BIN) demo --check

@@ -630,6 +630,8 @@ export interface components {
             unusual: components["schemas"]["Finding"][];
             /** @description Proposals that wait for a person. */
             waiting: components["schemas"]["Decision"][];
+            /** @description What is off, and why. */
+            warnings: string[];
         };
         Outcome: {
             /** Format: double */

@@ -92,7 +92,7 @@ function Desk({ now }: { now: Now }) {
           </div>
           <div className={classes.side}>
             <Learning learning={now.learning} />
-            <Sources sources={sources} />
+            <Sources sources={sources} warnings={now.warnings} />
           </div>
         </div>
       )}

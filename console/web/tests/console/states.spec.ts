@@ -7,6 +7,12 @@ test('nothing to do is said in as many words', async ({ page, visit, accessible 
   await accessible();
 });
 
+test('a door that is shut is said where the sources are', async ({ page, visit, accessible }) => {
+  await visit('/', 'crowded');
+  await expect(page.getByText('OTLP over gRPC is off')).toBeVisible();
+  await accessible();
+});
+
 test('without any data, Now says how to connect some', async ({ page, visit, accessible }) => {
   await visit('/', 'empty');
   await expect(page.getByText('steersman demo', { exact: true })).toBeVisible();

@@ -4,6 +4,7 @@ import { count, percent } from '../../lib/format';
 import { sourceTrouble } from '../../lib/sentences';
 import { useNowTick } from '../../lib/settings';
 import { ms } from '../../lib/time';
+import { Mark } from '../mark';
 import { Ago } from '../moment';
 import { Rows, Section } from '../section';
 import classes from './now.module.css';
@@ -11,8 +12,8 @@ import classes from './now.module.css';
 const quiet = 60_000; // ms without a word after which a source is called silent
 const first = 8;
 
-/** Who sends data, when it last did, and what was refused. Those in trouble come first. */
-export function Sources({ sources }: { sources: Source[] }) {
+/** Who sends data, when it last did, and what was refused. Those in trouble come first, and doors that are shut before all. */
+export function Sources({ sources, warnings }: { sources: Source[]; warnings: string[] }) {
   const now = useNowTick(5_000);
   const [all, setAll] = useState(false);
   const silent = (s: Source) => now - ms(s.lastSeen) > quiet;
@@ -21,6 +22,14 @@ export function Sources({ sources }: { sources: Source[] }) {
   const shown = all ? sorted : sorted.slice(0, first);
   return (
     <Section title="Sources" count={sources.length}>
+      {warnings.map((w) => (
+        <div key={w} className={`${classes.warning} small wrap`}>
+          <Mark icon="suffers" tone="warn">
+            Off
+          </Mark>
+          <p>{w}</p>
+        </div>
+      ))}
       {sources.length === 0 && <p className={classes.quiet}>Nobody sends data.</p>}
       <Rows>
         {shown.map((s) => (
