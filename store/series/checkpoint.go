@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+
+	"github.com/prometheus/prometheus/tsdb"
 )
 
 // checkpointFile lies in the store's own directory, because what it says holds
@@ -23,6 +26,10 @@ type checkpoint struct {
 	// milliseconds).
 	Mending  uint64 `json:"mending,omitempty"`
 	MendFrom int64  `json:"mendFrom,omitempty"`
+
+	// Repaired is true from the moment at which a damaged store was opened until
+	// a keeper has begun to mend it.
+	Repaired bool `json:"repaired,omitempty"`
 }
 
 const checkpointFormat = 1
@@ -57,4 +64,13 @@ func writeCheckpoint(path string, c checkpoint) error {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	return nil
+}
+
+// readBlockMeta reads what a block says of itself.
+func readBlockMeta(dir string) (meta tsdb.BlockMeta, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &meta)
+	}
+	return meta, err
 }

@@ -115,7 +115,7 @@ func (k *Keeper) begin() error {
 		k.opt.Logger.Warn("the checkpoint is ahead of the intake log, which must be a new one; it is read from its start",
 			"checkpoint", c.Seq, "log", head)
 		c = checkpoint{}
-	case k.store.Repaired() && c.Seq > 0:
+	case k.store.Repaired():
 		k.opt.Logger.Warn("the intake log is read from its start, to mend what was lost of the series", "checkpoint", c.Seq)
 		c = checkpoint{Mending: head, MendFrom: k.store.inBlocks() - k.opt.Ahead.Milliseconds()}
 		if err := writeCheckpoint(k.path, c); err != nil { // a kill must not make it forget

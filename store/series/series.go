@@ -100,6 +100,7 @@ type Store struct {
 	handler http.Handler
 
 	repaired bool
+	lost     int64 // the time from which samples may be missing in blocks too
 
 	mu   sync.Mutex // held while appending: one batch after the other
 	refs *refs
@@ -114,7 +115,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open series: %w", err)
 	}
-	s := &Store{dir: dir, opt: opt, refs: newRefs(opt.MaxSeries), metrics: prometheus.NewRegistry()}
+	s := &Store{dir: dir, opt: opt, refs: newRefs(opt.MaxSeries), lost: notLost}
 	s.sync.dir = dir
 	meta, err := openMetadata(filepath.Join(dir, metadataFile))
 	if err != nil {
@@ -124,7 +125,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	limit := &limiter{max: opt.MaxSeries, dropped: &s.refs.dropped}
 	topt := opt.tsdbOptions()
 	topt.SeriesLifecycleCallback = limit
-	if s.db, err = tsdb.Open(dir, opt.Logger, s.metrics, topt, nil); err != nil {
+	if err := s.openDB(topt); err != nil {
 		return nil, fmt.Errorf("open series in %s: %w", dir, err)
 	}
 	limit.head.Store(s.db.Head())
@@ -139,11 +140,34 @@ func Open(dir string, opt Options) (*Store, error) {
 		s.repaired = true
 		opt.Logger.Warn("the log of the series was damaged; what stood behind the damage is fetched again from the intake log", "dir", dir)
 	}
+	if err := s.noteRepair(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open series in %s: %w", dir, err), s.db.Close())
+	}
 	return s, nil
 }
 
-// Repaired reports whether the store may have lost samples: its log was
-// damaged when it was opened, and cut there.
+// noteRepair writes down that there is something to mend, because the next
+// start will find everything in order; and finds it again if an earlier
+// process had no time to begin.
+func (s *Store) noteRepair() error {
+	path := filepath.Join(s.dir, checkpointFile)
+	c, err := readCheckpoint(path)
+	if err != nil {
+		return nil // without a checkpoint, everything is read again anyhow
+	}
+	if c.Repaired {
+		s.lostSince(c.MendFrom)
+	}
+	if !s.repaired || c.Seq == 0 && c.Mending == 0 {
+		s.repaired = s.repaired || c.Repaired
+		return nil
+	}
+	c.Repaired, c.MendFrom = true, s.inBlocks()
+	return writeCheckpoint(path, c)
+}
+
+// Repaired reports whether the store may have lost samples: something of it was
+// damaged when it was opened, and was cut off or put aside.
 func (s *Store) Repaired() bool { return s.repaired }
 
 // inBlocks is the time before which all samples are in finished blocks, which
@@ -155,7 +179,7 @@ func (s *Store) inBlocks() int64 {
 	if head.MinTime() > head.MaxTime() {
 		return 0
 	}
-	return max(0, head.MinTime())
+	return max(0, min(head.MinTime(), s.lost))
 }
 
 // longestLate is how late samples may be at most.
