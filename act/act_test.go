@@ -419,6 +419,31 @@ func TestReceiptsOutlastATornLine(t *testing.T) {
 	}
 }
 
+// What could be written can be read, however much an actuator said.
+func TestReceiptsReadLongLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "receipts.jsonl")
+	r, err := act.OpenReceipts(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Begin(fact.Receipt{Warrant: "a", Before: map[string]string{"v": strings.Repeat("x", 2<<20)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err = act.OpenReceipts(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.Get("a"); !ok {
+		t.Error("it is gone")
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A line in the middle that cannot be read may hide that something was done.
 func TestReceiptsRefuseDamage(t *testing.T) {
 	for _, text := range []string{"{}\n", "x\n", "{\"warrant\":\"a\"}\n\x00\x00\n"} {

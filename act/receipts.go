@@ -1,7 +1,6 @@
 package act
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -52,12 +51,11 @@ func OpenReceipts(path string) (*Receipts, error) {
 // read takes in the lines of a file. A line that cannot be read, other than a
 // torn last one, is an error: it may hide that something was done.
 func (r *Receipts) read(data []byte) error {
-	whole := bytes.LastIndexByte(data, '\n') + 1
-	sc := bufio.NewScanner(bytes.NewReader(data[:whole]))
-	sc.Buffer(nil, 1<<20)
-	for n := 1; sc.Scan(); n++ {
+	n, whole := 0, bytes.LastIndexByte(data, '\n')+1
+	for text := range bytes.Lines(data[:whole]) {
+		n++
 		var line fact.Receipt
-		if err := json.Unmarshal(sc.Bytes(), &line); err != nil {
+		if err := json.Unmarshal(text, &line); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		if line.Warrant == "" {
@@ -65,7 +63,7 @@ func (r *Receipts) read(data []byte) error {
 		}
 		r.take(line)
 	}
-	return sc.Err()
+	return nil
 }
 
 func (r *Receipts) take(line fact.Receipt) {

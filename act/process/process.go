@@ -154,6 +154,9 @@ func (s *Supervisor) Do(ctx context.Context, w govern.Warrant) (map[string]strin
 	if err := s.client.Change(ctx, http.MethodPost, "/restart", order{a.Params["instance"], w.Hash()}, &p); err != nil {
 		return nil, fmt.Errorf("supervisor %s: restart %s: %w", s.cfg.Name, a.Params["instance"], err)
 	}
+	if p.Instance != a.Params["instance"] {
+		return nil, fmt.Errorf("supervisor %s: %w: asked to restart %s, it answers about %.50q", s.cfg.Name, act.ErrUnclear, a.Params["instance"], p.Instance)
+	}
 	after := w.Before()
 	after["pid"], after["starts"] = strconv.Itoa(p.PID), strconv.Itoa(p.Starts)
 	if !another(after, w.Before()) {
@@ -176,7 +179,8 @@ func (s *Supervisor) Look(ctx context.Context, a fact.Action, before map[string]
 	return act.NotDone, now, nil
 }
 
-// another reports whether the two states are of two processes.
+// another reports whether the two states are of two processes. One without a
+// process, while a supervisor is about to start it again, is of none.
 func another(now, before map[string]string) bool {
-	return now["pid"] != before["pid"] || now["starts"] != before["starts"]
+	return now["starts"] != before["starts"] || now["pid"] != before["pid"] && now["pid"] != "0"
 }

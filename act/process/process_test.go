@@ -13,6 +13,7 @@ import (
 	"github.com/steersman-ops/steersman/act/acttest"
 	"github.com/steersman-ops/steersman/act/process"
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/govern"
 	"go.uber.org/goleak"
 )
 
@@ -119,14 +120,42 @@ func TestNoWayBack(t *testing.T) {
 	}
 }
 
+// An answer that does not name the process says nothing about it.
+func TestAnswerAboutNothing(t *testing.T) {
+	for _, text := range []string{`{}`, `{"ok":true}`, `{"instance":"payment-2","pid":7,"starts":9}`, `{"instance":"payment-1","pid":0,"starts":1}`} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }))
+		x, err := process.New(process.Config{Name: "shop-supervisor", URL: srv.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err := x.Do(t.Context(), permitted(t)); !errors.Is(err, act.ErrUnclear) {
+			t.Errorf("%s: %v %v", text, after, err)
+		}
+		x.Close()
+		srv.Close()
+	}
+}
+
+// A process that has ended and is not started yet was not restarted.
+func TestLookBetweenTwoLives(t *testing.T) {
+	s := newServer()
+	w := permitted(t)
+	s.all[1].PID = 0
+	if found, now, err := s.open(t).Look(t.Context(), w.Action(), w.Before(), w.Hash()); found == act.Done {
+		t.Errorf("%v %v %v", found, now, err)
+	}
+}
+
+func permitted(t *testing.T) govern.Warrant {
+	return acttest.Warrant(t, fact.Restart, "shop-supervisor", "payment", restart("payment-1").Params,
+		map[string]string{"instance": "payment-1", "pid": "100", "starts": "1", "instances": "2"}, time.Now())
+}
+
 // An answer that names the old process is no success.
 func TestAnswerOfTheOldProcess(t *testing.T) {
 	s := newServer()
 	s.lazy = true
-	x := s.open(t)
-	w := acttest.Warrant(t, fact.Restart, "shop-supervisor", "payment", restart("payment-1").Params,
-		map[string]string{"instance": "payment-1", "pid": "100", "starts": "1", "instances": "2"}, time.Now())
-	if after, err := x.Do(t.Context(), w); !errors.Is(err, act.ErrUnclear) {
+	if after, err := s.open(t).Do(t.Context(), permitted(t)); !errors.Is(err, act.ErrUnclear) {
 		t.Errorf("%v %v", after, err)
 	}
 }

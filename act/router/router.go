@@ -34,6 +34,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/steersman-ops/steersman/act"
 	"github.com/steersman-ops/steersman/fact"
@@ -42,6 +43,12 @@ import (
 
 // DefaultLease is how long a change lasts unless it is renewed.
 const DefaultLease = 30 * time.Second
+
+// What a router may name: its state stands in receipts and in the ledger.
+const (
+	maxVersions = 100
+	maxName     = 200
+)
 
 // Config says where the router is.
 type Config struct {
@@ -110,12 +117,15 @@ func (r *Router) State(ctx context.Context) (State, error) {
 
 // check refuses a state on which nothing can be built.
 func (r *Router) check(s State) error {
-	if len(s.Weights) == 0 {
-		return fmt.Errorf("router %s: it names no versions", r.cfg.Name)
+	if len(s.Weights) == 0 || len(s.Weights) > maxVersions {
+		return fmt.Errorf("router %s: it names %d versions: want 1 to %d", r.cfg.Name, len(s.Weights), maxVersions)
 	}
 	for v, w := range s.Weights {
-		if v == "" || w < 0 || w > 100 {
-			return fmt.Errorf("router %s: weight %d of version %q: want 0 to 100 and a name", r.cfg.Name, w, v)
+		switch {
+		case v == "" || len(v) > maxName || strings.ContainsFunc(v, unicode.IsControl):
+			return fmt.Errorf("router %s: version %.50q: want a name of at most %d printable bytes", r.cfg.Name, v, maxName)
+		case w < 0 || w > 100:
+			return fmt.Errorf("router %s: weight %d of version %q: want 0 to 100", r.cfg.Name, w, v)
 		}
 	}
 	return nil
@@ -174,10 +184,16 @@ func (r *Router) Do(ctx context.Context, w govern.Warrant) (map[string]string, e
 	if err := r.client.Change(ctx, http.MethodPut, "", in, &s); err != nil {
 		return nil, fmt.Errorf("router %s: set %s: %w", r.cfg.Name, show(want), err)
 	}
-	if !holds(s.Weights, want) {
-		return nil, fmt.Errorf("router %s: asked for %s, it says %s", r.cfg.Name, show(want), show(s.Weights))
+	if err := r.check(s); err != nil {
+		return nil, fmt.Errorf("%w: %w", act.ErrUnclear, err)
 	}
-	return format(s.Weights), nil
+	switch {
+	case holds(s.Weights, want):
+		return format(s.Weights), nil
+	case maps.Equal(format(s.Weights), w.Before()): // it took the id before, and has returned since
+		return nil, fmt.Errorf("router %s: asked for %s, it stays at %s", r.cfg.Name, show(want), show(s.Weights))
+	}
+	return nil, fmt.Errorf("router %s: %w: asked for %s, it says %s", r.cfg.Name, act.ErrUnclear, show(want), show(s.Weights))
 }
 
 // Look reads whether the weights are those of the action.

@@ -3,6 +3,7 @@ package router_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -236,6 +237,14 @@ func TestWhatIsUnclear(t *testing.T) {
 		{"cut off before", cut, nil, true, 0},
 		{"cut off after", nil, cut, true, 1},
 		{"an answer that is no JSON", nil, func(w http.ResponseWriter) bool { _, _ = io.WriteString(w, "<html>"); return true }, true, 1},
+		{"it did something else", nil, func(w http.ResponseWriter) bool {
+			_, _ = io.WriteString(w, `{"weights":{"v1":60,"v2":40}}`)
+			return true
+		}, true, 1},
+		{"it did who knows what", nil, func(w http.ResponseWriter) bool {
+			_, _ = io.WriteString(w, `{"weights":{"v1":100,"v2":-4}}`)
+			return true
+		}, true, 1},
 		{"an endless answer", nil, func(w http.ResponseWriter) bool {
 			for range 64 {
 				_, _ = io.WriteString(w, strings.Repeat("x", 64<<10))
@@ -364,7 +373,12 @@ func TestBadWeightsAreRefusedBeforeTheRouterHears(t *testing.T) {
 }
 
 func TestStateThatIsNone(t *testing.T) {
-	for _, text := range []string{`{}`, `{"weights":{}}`, `{"weights":{"":100}}`, `{"weights":{"v1":400}}`, `[]`, ``} {
+	many := `{"weights":{"v":100`
+	for i := range 101 {
+		many += fmt.Sprintf(`,"v%d":0`, i)
+	}
+	many += "}}"
+	for _, text := range []string{`{}`, `{"weights":{}}`, `{"weights":{"":100}}`, `{"weights":{"v1":400}}`, `{"weights":{"v1\n":100}}`, `{"weights":{"` + strings.Repeat("v", 201) + `":100}}`, many, `[]`, ``} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
 		if st, err := at(t, srv.URL).State(t.Context()); err == nil {
 			t.Errorf("%s: %+v", text, st)
