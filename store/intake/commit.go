@@ -30,10 +30,10 @@ func (l *Log) write() {
 			<-l.work
 			continue
 		}
-		err := l.commit(group)
+		l.commit(group)
 		for _, p := range group {
 			l.spare.put(p.rec)
-			p.rec, p.err = nil, err
+			p.rec = nil
 			close(p.done)
 		}
 	}
@@ -53,29 +53,75 @@ func (l *Log) take() (group []*pending, closed bool) {
 	return group, l.closed
 }
 
-// commit makes the group durable, or leaves the log as it was.
-func (l *Log) commit(group []*pending) error {
-	size := int64(0)
+// commit makes the group durable, or leaves the log as it was. When the log is
+// full, what is not telemetry goes first.
+func (l *Log) commit(group []*pending) {
 	for _, p := range group {
-		size += int64(len(p.rec))
 		l.now = max(l.now, p.batch.Received)
 	}
-	if err := l.makeRoom(size); err != nil {
-		l.met.busy.Add(float64(len(group)))
-		return err
+	err := l.makeRoom(sizeOf(group), l.opt.MaxBytes)
+	if errors.Is(err, fact.ErrBusy) {
+		urgent, rest := split(group)
+		l.refuse(rest, err)
+		if group = urgent; len(group) == 0 {
+			return
+		}
+		err = l.makeRoom(sizeOf(group), l.opt.MaxBytes+l.opt.MaxBytes/reserved)
 	}
+	if err != nil {
+		l.refuse(group, err)
+		return
+	}
+	size := sizeOf(group)
 	seg, next, err := l.open(size)
 	if err == nil {
 		err = l.put(seg, next, group)
 	}
 	if err != nil {
 		l.met.failed.Add(float64(len(group)))
-		return fmt.Errorf("append to the intake log: %w", err)
+		answer(group, fmt.Errorf("append to the intake log: %w", err))
+		return
 	}
 	l.met.records.Add(float64(len(group)))
 	l.met.bytes.Add(float64(size))
 	l.publish(group, size)
-	return nil
+}
+
+// reserved is the part of MaxBytes that comes on top for what is not telemetry.
+const reserved = 64
+
+// urgent reports whether b goes before telemetry: the clock, by which readers
+// save and say what they have done with, so that a full log does not stay full;
+// changes and events, which are few and of which people and the gate tell.
+func urgent(b *fact.Batch) bool { return len(b.Series) == 0 && len(b.Spans) == 0 }
+
+func split(group []*pending) (first, rest []*pending) {
+	for _, p := range group {
+		if urgent(p.batch) {
+			first = append(first, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return first, rest
+}
+
+func sizeOf(group []*pending) (size int64) {
+	for _, p := range group {
+		size += int64(len(p.rec))
+	}
+	return size
+}
+
+func (l *Log) refuse(group []*pending, err error) {
+	l.met.busy.Add(float64(len(group)))
+	answer(group, err)
+}
+
+func answer(group []*pending, err error) {
+	for _, p := range group {
+		p.err = err
+	}
 }
 
 // open returns the segment to write to and the next number, after making a new
@@ -201,12 +247,12 @@ func (l *Log) publish(group []*pending, size int64) {
 	l.changed = make(chan struct{})
 }
 
-// makeRoom deletes what is too old, and what must go so that size bytes fit.
-// The newest segment stays, whatever is in it.
-func (l *Log) makeRoom(size int64) error {
+// makeRoom deletes what is too old, and what must go so that size bytes fit
+// into most. The newest segment stays, whatever is in it.
+func (l *Log) makeRoom(size, most int64) error {
 	for {
 		l.mu.Lock()
-		full := l.total+size+segmentHeader > l.opt.MaxBytes
+		full := l.total+size+segmentHeader > most
 		several := len(l.segments) > 1
 		aged := several && l.opt.MaxAge > 0 && l.now-l.segments[1].created > l.opt.MaxAge.Milliseconds()
 		who, kept := l.slowest()
@@ -229,7 +275,7 @@ func (l *Log) makeRoom(size int64) error {
 		}
 		if full {
 			return fmt.Errorf("append to the intake log: it holds %d bytes, its limit is %d, and %q has done with %d of %d records only: %w",
-				total, l.opt.MaxBytes, who, kept, head, fact.ErrBusy)
+				total, most, who, kept, head, fact.ErrBusy)
 		}
 		return nil
 	}

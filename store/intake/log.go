@@ -25,7 +25,8 @@ type Options struct {
 
 	// MaxBytes is how much all segments may take together; 0 means 4 GiB. The
 	// oldest segments go when it is reached, but none that a consumer has not
-	// done with: then Append is refused until it has.
+	// done with: then Append is refused until it has. For what is not telemetry
+	// (the clock, changes, events) a 64th comes on top, also of QueueBytes.
 	MaxBytes int64
 
 	// MaxAge is how long a batch is kept, by the batches' own time of receipt.
@@ -156,7 +157,11 @@ func (l *Log) enqueue(p *pending) error {
 	if l.closed {
 		return ErrClosed
 	}
-	if len(l.queue) > 0 && l.queueBytes+int64(len(p.rec)) > l.opt.QueueBytes {
+	most := l.opt.QueueBytes
+	if urgent(p.batch) {
+		most += most / reserved
+	}
+	if len(l.queue) > 0 && l.queueBytes+int64(len(p.rec)) > most {
 		l.met.busy.Inc()
 		return fmt.Errorf("append to the intake log: %d batches with %d bytes wait for the disk: %w", len(l.queue), l.queueBytes, fact.ErrBusy)
 	}
