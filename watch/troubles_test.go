@@ -67,6 +67,21 @@ func TestTroubles(t *testing.T) {
 			want:   []string{"node-1"},
 		},
 		{
+			name:   "everything stands still for some seconds",
+			faults: []watchtest.Fault{{From: begins, To: begins + 12, Factor: 40}},
+		},
+		{
+			name:   "everything stands still for long, and nobody tells of the host",
+			faults: []watchtest.Fault{{From: begins, To: 240, Factor: 20}},
+			want:   []string{"?"},
+		},
+		{
+			name:   "everything stands still for long on a busy host",
+			faults: []watchtest.Fault{{From: begins, To: 240, Factor: 20}},
+			load:   true,
+			want:   []string{"node-1"},
+		},
+		{
 			name: "a surge that one service does not bear",
 			faults: []watchtest.Fault{
 				{From: begins, To: 240, Surge: 4},

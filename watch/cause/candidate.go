@@ -56,7 +56,11 @@ func (r *ranker) service(h *harm) *candidate {
 	r.order(c, h)
 	r.others(c, h)
 	if r.shared != nil && h.ownTime > 0 {
-		c.add(fact.Evidence{Text: r.shared.text, Weight: wSharedOne}, true)
+		w := wSharedOne
+		if r.shared.standstill() {
+			w *= 2
+		}
+		c.add(fact.Evidence{Text: r.shared.text, Weight: w}, true)
 	}
 	return c
 }
@@ -177,6 +181,11 @@ func (r *ranker) words(c *candidate, h *harm) {
 		c.headline = slower(name, h.in)
 		c.cause.Text = fmt.Sprintf("%s itself takes %s instead of %s, and callers give up waiting", name, say.Seconds(h.in.Now.Self()), say.Seconds(h.in.Before.Self()))
 		c.felt = Felt{fact.Latency, flow.Server, h.in.Before.Mean(), h.in.Now.Mean()}
+	case errs && outside && view.Now.ErrorRatio() < leastRatio: // those who give up wait for it at one remove
+		c.cause.Kind = fact.CauseSlow
+		c.headline = slower(name, view)
+		c.cause.Text = fmt.Sprintf("calls to %s take %s instead of %s, and those who wait for that are given up", name, say.Seconds(view.Now.Mean()), say.Seconds(view.Before.Mean()))
+		c.felt = Felt{fact.Latency, side, view.Before.Mean(), view.Now.Mean()}
 	case errs && outside:
 		c.headline = fmt.Sprintf("calls to %s fail: %s", name, say.Percent(view.Now.ErrorRatio()))
 		c.cause.Text = fmt.Sprintf("%s of the calls to %s fail, and it recorded none of these failures", say.Percent(view.Now.ErrorRatio()), name)

@@ -373,3 +373,16 @@ func wide(n int) cause.Input {
 	}
 	return in
 }
+
+// No sentence says "0 s before".
+func TestWhenItWasDeployed(t *testing.T) {
+	for before, want := range map[int]string{0: "; v2 was deployed at the onset", 1: "; v2 was deployed 1 s before the onset", -2: "; v2 was deployed at the onset", 90: "; v2 was deployed 1 min 30 s before the onset"} {
+		in := payments(60)
+		in.Changes = []fact.Change{deployed("b", "v2", before)}
+		in.Changes[0].At = in.Onset.Add(-time.Duration(before) * time.Second)
+		res := cause.Rank(in)
+		if len(res.Causes) == 0 || !strings.HasSuffix(res.Causes[0].Text, want) {
+			t.Errorf("deployed %d s before: want %q:\n%s", before, want, show(res))
+		}
+	}
+}

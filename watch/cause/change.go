@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/watch/flow"
@@ -106,7 +107,11 @@ func (r *ranker) change(c *candidate, h *harm) {
 		return
 	}
 	age := max(0, r.in.Onset.Sub(ch.At))
-	what := fmt.Sprintf("%s %s before the onset", describe(ch), say.Ago(age))
+	when := "at the onset"
+	if age >= time.Second {
+		when = say.Ago(age) + " before the onset"
+	}
+	what := describe(ch) + " " + when
 	if c.structural < minStructural {
 		if h.ownFailed < 1 && h.ownTime == 0 {
 			c.add(fact.Evidence{
@@ -122,7 +127,7 @@ func (r *ranker) change(c *candidate, h *harm) {
 	if c.cause.Version == "" && ch.Kind == fact.Deployed {
 		c.cause.Version = ch.Version
 	}
-	c.cause.Text += fmt.Sprintf("; %s %s before", describe(ch), say.Ago(age))
+	c.cause.Text += "; " + what
 }
 
 func describe(ch *fact.Change) string {

@@ -112,4 +112,5 @@ const (
 	maxRuledOut   = 12
 	fewest        = 1.5 // failures that are worth a word
 	minStructural = 1.0 // nats that must not be timing
+	leastRatio    = 0.001
 )

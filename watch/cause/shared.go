@@ -11,13 +11,19 @@ import (
 
 // shared says that most services slowed down by themselves at once.
 type shared struct {
-	slow, of int
-	text     string
+	slow, still, of int // still: that take many times as long
+	text            string
 }
+
+// standstill reports whether most services hardly move: then calls are given up
+// whoever is asked.
+func (s *shared) standstill() bool { return float64(s.still) >= 0.6*float64(s.of) }
 
 // sharedSlowness looks over all services that were called often enough, in
 // this incident or not: three at least, and three of five, whose own work takes
-// 1.3 times as long as before, and none of them with most of the delay.
+// 1.3 times as long as before, and none of them with most of the delay. It bears
+// on failures only when they take five times as long. Two are enough when these
+// are all that are asked, because requests get no farther.
 func (r *ranker) sharedSlowness() *shared {
 	var s shared
 	var most, all float64
@@ -30,9 +36,16 @@ func (r *ranker) sharedSlowness() *shared {
 		most = max(most, h.ownTime)
 		if h.ownSlower > 0 && h.in.Now.Self() > 1.3*h.in.Before.Self() {
 			s.slow++
+			if h.in.Now.Self() > 5*h.in.Before.Self() {
+				s.still++
+			}
 		}
 	}
-	if s.slow < 3 || float64(s.slow) < 0.6*float64(s.of) || most > 0.6*all || r.timeMatters == 0 {
+	least := 3
+	if s.still == s.of && len(r.harms) > s.of {
+		least = 2
+	}
+	if s.slow < least || float64(s.slow) < 0.6*float64(s.of) || most > 0.6*all || r.timeMatters == 0 && !s.standstill() {
 		return nil
 	}
 	s.text = fmt.Sprintf("%d of %d services became slower by themselves at once", s.slow, s.of)

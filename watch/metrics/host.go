@@ -28,6 +28,12 @@ const (
 	stalledFrom = 5    // the same for a standstill
 )
 
+// allStand reports whether all of two services or more stand still. They may
+// be the only ones that are asked at all then, because requests get no farther.
+func allStand(slower []float64) bool {
+	return len(slower) >= 2 && slower[0] >= math.Log(stalledFrom)
+}
+
 // slownesses is the number of seconds for which common.Slower is remembered:
 // those that a window of ten seconds holds, and five that its first mean does.
 const slownesses = 16
@@ -38,11 +44,16 @@ func (fs *flows) worst() float64 { return slices.Max(fs.slower[:]) }
 
 func (fs *flows) common(t int64) common {
 	var slower, load []float64
+	known := 0 // services of which it is known how long they take by themselves
 	for _, f := range fs.list {
 		if f.key.What != service {
 			continue
 		}
-		if c := f.over(t, 5); c.N >= 5 && f.self.level.Ready() {
+		if f.self.level.Ready() {
+			known++
+		}
+		// Who is not asked any more says nothing about this second.
+		if c := f.over(t, 5); c.N >= 5 && t-f.last <= 1 && f.self.level.Ready() {
 			middle, _ := f.self.level.Level()
 			slower = append(slower, math.Log(f.self.mean(c))-middle)
 		}
@@ -52,8 +63,8 @@ func (fs *flows) common(t int64) common {
 		}
 	}
 	var out common
-	if len(slower) >= fewServices {
-		slices.Sort(slower)
+	slices.Sort(slower)
+	if len(slower) >= fewServices || known >= fewServices && allStand(slower) {
 		middle := stat.SortedQuantile(slower, 0.5)
 		out.Busy, out.Stalled = middle >= math.Log(busyFrom), middle >= math.Log(stalledFrom)
 		out.Slower = max(stat.SortedQuantile(slower, 0.75), 0)
