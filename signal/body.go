@@ -180,15 +180,19 @@ func broken(where string, n int, err error) *Refusal {
 	return Refuse(Malformed, where, fmt.Sprintf("broken after %d bytes: %v", n, err), "send it whole")
 }
 
+// believed is how many bytes are set aside on the word of a sender.
+const believed = 256 << 10
+
 // readAll reads up to most bytes and refuses at the first byte more. It grows
-// its buffer by half, so that a bomb costs little more than the limit.
+// its buffer by half, so that a bomb costs little more than the limit, and one
+// that only announces its size costs nothing.
 func (h *hold) readAll(r io.Reader, most int, size int64, where, limit string) ([]byte, *Refusal) {
 	if size > int64(most) {
 		return nil, tooLarge(where, most, limit)
 	}
 	start := 16 << 10
 	if size >= 0 {
-		start = max(int(size)+1, 512) // one more, so that the end is seen without growing
+		start = max(min(int(size)+1, believed), 512) // one more, so that the end is seen without growing
 	}
 	buf, ref := h.get(start)
 	if ref != nil {
@@ -196,7 +200,11 @@ func (h *hold) readAll(r io.Reader, most int, size int64, where, limit string) (
 	}
 	for {
 		if len(buf) == cap(buf) {
-			if buf, ref = h.grow(buf, min(cap(buf)+cap(buf)/2, most+1)); ref != nil {
+			more := min(cap(buf)+cap(buf)/2, most+1)
+			if rest := int(size) + 1 - cap(buf); rest > 0 && rest <= 3*cap(buf) {
+				more = int(size) + 1 // a quarter has come: the rest is believed
+			}
+			if buf, ref = h.grow(buf, more); ref != nil {
 				return nil, ref
 			}
 		}

@@ -150,6 +150,44 @@ func TestInFlight(t *testing.T) {
 	}
 }
 
+// A length that is announced is not memory: senders that announce much and send
+// nothing must not shut the door for the others.
+func TestAnnouncedLength(t *testing.T) {
+	d, _ := signaltest.Doors(signal.Limits{BodyBytes: 8 << 20, InFlightBytes: 60 << 20})
+	var wg sync.WaitGroup
+	begun := make(chan struct{}, 40)
+	stop := make(chan struct{})
+	for range 20 {
+		wg.Go(func() {
+			r := httptest.NewRequest(http.MethodPost, "/", &silent{begun: begun, stop: stop})
+			r.ContentLength = 8 << 20
+			_, _, _ = d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{""}})
+			begun <- struct{}{} // also if it was refused at once
+		})
+	}
+	for range 20 {
+		<-begun
+	}
+	body := strings.Repeat("honest", 1<<20)
+	if got, ref := read(d, "", []byte(body)); ref != nil || got != body {
+		t.Errorf("an honest sender is told: %v", ref)
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// silent is a body that sends nothing.
+type silent struct {
+	begun chan<- struct{}
+	stop  <-chan struct{}
+}
+
+func (s *silent) Read([]byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.stop
+	return 0, io.ErrUnexpectedEOF
+}
+
 // Buffers are used again and never by two at once.
 func TestBuffersAreNotShared(t *testing.T) {
 	d, _ := signaltest.Doors(signal.Limits{})
