@@ -14,6 +14,8 @@ import (
 	"modernc.org/sqlite" // the driver
 
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/steersman-ops/steersman/fact"
 )
 
 // Options say who opens the store. The zero value is fine.
@@ -145,7 +147,8 @@ func (e *DamagedError) Error() string {
 }
 
 // named turns what the driver says about a damaged file into a [DamagedError],
-// and adds the file's name to what else it says.
+// and adds the file's name to what else it says. A full disk is a reason to try
+// again: space comes back.
 func (s *Store) named(err error) error {
 	var damaged *DamagedError
 	if err == nil || errors.As(err, &damaged) {
@@ -158,6 +161,8 @@ func (s *Store) named(err error) error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &DamagedError{Path: s.path, What: e.Error()}
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s: %w: %w", s.path, fact.ErrBusy, err)
 	}
 	return fmt.Errorf("%s: %w", s.path, err)
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -43,12 +44,20 @@ func (l lasting) open(ctx context.Context) ([]fact.Incident, []fact.Finding, err
 	return incidents, findings, err
 }
 
-// derived stores the series that the watcher makes.
-type derived struct{ store *series.Store }
+// derived stores the series that the watcher makes. Like the keeper, the
+// watcher waits for a store that cannot take them, as on a full disk.
+type derived struct {
+	store *series.Store
+	log   *slog.Logger
+}
 
 func (d derived) Append(ctx context.Context, s []fact.Series) error {
 	_, err := d.store.Append(ctx, s)
-	return err
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	d.log.Error("detection waits for the time series store", "err", err)
+	return fmt.Errorf("%w: %w", fact.ErrBusy, err)
 }
 
 // journal is the gate's and governance's view of the records.
