@@ -30,6 +30,7 @@ const (
 	doubtful    = 15               // rankings in a row that must abstain before an answer is taken back
 	faded       = 0.3              // of the harm that the answer was about
 	fadeFor     = 30 * time.Second // for so long an answer stands while its figure shrinks
+	settleFor   = 10 * time.Second // for so long after the opening a figure may still become smaller
 	steady      = 2                // rankings that must agree before something is proposed
 	maxOffers   = 6                // proposals for one incident
 	sweepEvery  = 10               // seconds between visits to the ring
@@ -206,15 +207,18 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 		Elsewhere: w.elsewhere(s),
 	})
 	f.Ranked = now
-	if f.stands(&s.Ranking, &ranking, now) {
+	if f.stands(&s.Ranking, &ranking, now, s.Paper.Opened) {
 		f.Steady++
-		return fact.Proposal{}, false
-	}
-	s.Ranking, f.Answered, f.Doubts = ranking, now, 0
-	if blame := blameOf(&s.Ranking); blame != f.Blame {
-		f.Blame, f.Steady, s.Changed = blame, 1, true
+		if !sameCulprit(&s.Ranking, &ranking) {
+			return fact.Proposal{}, false
+		}
 	} else {
-		f.Steady++
+		s.Ranking, f.Answered, f.Doubts = ranking, now, 0
+		if blame := blameOf(&s.Ranking); blame != f.Blame {
+			f.Blame, f.Steady, s.Changed = blame, 1, true
+		} else {
+			f.Steady++
+		}
 	}
 	if f.Steady < steady || len(f.Offers) >= maxOffers {
 		return fact.Proposal{}, false
@@ -259,7 +263,7 @@ func (f *file) made(key string, now time.Time) bool {
 // against another culprit with far less harm (unless a version is at fault,
 // which is told by comparison, not by size), against the same one with a
 // smaller figure for a while, and against a few abstentions.
-func (f *file) stands(old, new *cause.Result, now time.Time) bool {
+func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
 	if f.Blame == "" {
 		return false
 	}
@@ -269,11 +273,19 @@ func (f *file) stands(old, new *cause.Result, now time.Time) bool {
 		return smaller || f.Doubts < doubtful
 	}
 	a, b := &old.Causes[0], &new.Causes[0]
-	if a.Entity != b.Entity || a.Version != b.Version {
+	if !sameCulprit(old, new) {
 		return smaller && b.Version == ""
+	}
+	if now.Sub(opened) <= settleFor && new.Felt.Now >= old.Felt.Now/2 {
+		return false // the first seconds told too few cases to be exact
 	}
 	less := new.Felt.Now < 0.9*old.Felt.Now || a.Kind != b.Kind && new.Felt.Now < old.Felt.Now
 	return old.Felt.Kind == new.Felt.Kind && less && now.Sub(f.Answered) < fadeFor
+}
+
+func sameCulprit(a, b *cause.Result) bool {
+	return !a.Abstained && !b.Abstained && len(a.Causes) > 0 && len(b.Causes) > 0 &&
+		a.Causes[0].Entity == b.Causes[0].Entity && a.Causes[0].Version == b.Causes[0].Version
 }
 
 func blameOf(r *cause.Result) string {

@@ -177,3 +177,21 @@ func show(all []fact.Incident) string {
 	}
 	return b.String()
 }
+
+// The first seconds of a bad release may look worse than it is. Neither the
+// proposal nor the figure waits until that is forgotten.
+func TestAFirstImpressionIsCorrected(t *testing.T) {
+	bad := func(from, to int, fails float64) watchtest.Fault {
+		return watchtest.Fault{From: from, To: to, Service: "checkout", Version: "v2", Fails: fails}
+	}
+	shop := watchtest.NewShop(7, 30, watchtest.Fault{From: begins, Service: "checkout", Weights: map[string]int{"v1": 50, "v2": 50}},
+		bad(begins, begins+3, 0.9), bad(begins+3, ends, 0.4))
+	out, _ := run(t, watch.Config{Actuators: actuators}, record(shop, begins+20, nil))
+	all := out.all()
+	if len(all) != 1 || len(out.proposals) != 1 || out.proposals[0].Created.Sub(seconds(begins)) > 10*time.Second {
+		t.Fatalf("proposed %+v: %s", out.proposals, show(all))
+	}
+	if now := all[0].Causes[0].For[0].Now; now > 0.65 || !strings.HasPrefix(all[0].Title, "checkout v2 fails ") {
+		t.Errorf("it fails four in ten, and after 20 s %q says %v", all[0].Title, now)
+	}
+}
