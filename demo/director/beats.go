@@ -16,8 +16,17 @@ type beat struct {
 	scene  func(context.Context) (seen string, err error)
 }
 
-// noticed is how soon after a fault Steersman must name its cause.
-const noticed = 10 * time.Second
+const (
+	// noticed is how soon after failures began Steersman must name their cause.
+	noticed = 10 * time.Second
+	// noticedSlow is the same for slowness. Four whole seconds must be slow, and
+	// ten when the machine happens to be busy and the slowness is not stark;
+	// spans are waited for two seconds or more on top of that.
+	noticedSlow = 20 * time.Second
+	// settled is how long is waited after that for a second incident, which
+	// there must not be.
+	settled = 10 * time.Second
+)
 
 // learned is how much of what there is must have a known normal range before
 // anything is broken.

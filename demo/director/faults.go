@@ -10,17 +10,17 @@ import (
 
 func (s *stage) paymentFails(ctx context.Context) (string, error) {
 	s.say("payment begins to fail 30 %% of its requests. checkout and frontend fail with it.")
-	return s.singleFault(ctx, Injection{Target: "payment", Fault: shop.Fault{Kind: shop.FaultErrors, Value: 0.3}})
+	return s.singleFault(ctx, noticed, Injection{Target: "payment", Fault: shop.Fault{Kind: shop.FaultErrors, Value: 0.3}})
 }
 
 func (s *stage) inventorySlow(ctx context.Context) (string, error) {
 	s.say("inventory takes 300 ms more. catalog, shipping, recommendation and all above them wait for it.")
-	return s.singleFault(ctx, Injection{Target: "inventory", Fault: shop.Fault{Kind: shop.FaultLatency, Value: 0.3}})
+	return s.singleFault(ctx, noticedSlow, Injection{Target: "inventory", Fault: shop.Fault{Kind: shop.FaultLatency, Value: 0.3}})
 }
 
 // singleFault breaks one service and expects exactly one incident that blames
-// it, soon, and that ends when the fault does.
-func (s *stage) singleFault(ctx context.Context, in Injection) (string, error) {
+// it within the given time, and that ends when the fault does.
+func (s *stage) singleFault(ctx context.Context, within time.Duration, in Injection) (string, error) {
 	calm, err := s.calmDown(ctx)
 	if err != nil {
 		return "", err
@@ -31,13 +31,13 @@ func (s *stage) singleFault(ctx context.Context, in Injection) (string, error) {
 		return "", err
 	}
 	var found incident
-	err = until(ctx, s.patient(noticed), s.blames(calm, &found, func(c cause) bool { return c.Entity == entity(in.Target) }))
+	err = until(ctx, s.patient(within), s.blames(calm, &found, func(c cause) bool { return c.Entity == entity(in.Target) }))
 	if err != nil {
 		return "", fmt.Errorf("%s, wanted cause %s: %w", in, in.Target, err)
 	}
 	took := time.Since(start)
 	s.say("%s: %s", found.Title, found.Causes[0].Text)
-	if err := pause(ctx, s.patient(2*noticed)-took); err != nil { // long enough for a second incident, if there is to be one
+	if err := pause(ctx, max(s.patient(2*settled)-took, s.patient(settled))); err != nil {
 		return "", err
 	}
 	s.mend(ctx)
