@@ -168,7 +168,6 @@ func (s *server) fail(ctx context.Context, err error) error {
 // events streams hints until the caller leaves.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	l := s.Hints.listen()
@@ -177,6 +176,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	defer alive.Stop()
 	text := ": connected\n\n"
 	for {
+		_ = rc.SetWriteDeadline(time.Now().Add(time.Minute)) // for one that looks no more and does not say so
 		if _, err := fmt.Fprint(w, text); err != nil || rc.Flush() != nil {
 			return
 		}

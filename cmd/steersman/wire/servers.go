@@ -85,12 +85,31 @@ func loopback(ln net.Listener) bool {
 	return ok && a.IP.IsLoopback()
 }
 
-// serve adds an HTTP server. A console's event streams last as long as it is
-// open, so only its reading of headers has a deadline.
+// patience is how long a request may take to come in, and its answer to go out.
+var patience = time.Minute
+
+// hurried gives every request a deadline, so that nobody can hold memory or a
+// connection by sending or reading slowly. Event streams, which last as long as
+// somebody looks, set deadlines of their own.
+func hurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.SetWriteDeadline(time.Now().Add(2 * patience)) // a query may work for a while; not all connections have deadlines
+		if r.ContentLength != 0 {
+			_ = c.SetReadDeadline(time.Now().Add(patience)) // without a body, it would end the request's context
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serve adds an HTTP server. Where there are event streams, the server as a
+// whole can have no deadline for answers.
 func (w *worker) serve(g *run.Group, ln net.Listener, h http.Handler, streams bool) {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)}
-	if !streams {
-		srv.ReadTimeout, srv.WriteTimeout = time.Minute, time.Minute
+	if streams {
+		srv.Handler = hurried(h)
+	} else {
+		srv.ReadTimeout, srv.WriteTimeout = patience, patience
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
