@@ -17,9 +17,8 @@
 //
 // # Limits
 //
-// A circuit breaker closed by a person is remembered in memory only: after a
-// restart it is open again until its time has passed. Autonomy is one number
-// for everything.
+// A circuit breaker closes when its time has passed, not by hand. Autonomy is
+// one number for everything.
 package govern
 
 import (
@@ -27,7 +26,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -81,9 +79,6 @@ type Governor struct {
 	cfg       policy.Config
 	opt       Options
 	actuators map[string]policy.Actuator
-
-	mu     sync.Mutex
-	resets map[policy.Circuit]time.Time
 }
 
 // New checks the settings and returns a Governor.
@@ -97,7 +92,7 @@ func New(cfg policy.Config, opt Options) (*Governor, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	g := &Governor{cfg: cfg, opt: opt, actuators: make(map[string]policy.Actuator), resets: make(map[policy.Circuit]time.Time)}
+	g := &Governor{cfg: cfg, opt: opt, actuators: make(map[string]policy.Actuator)}
 	for _, a := range opt.Actuators {
 		if _, twice := g.actuators[a.Name]; a.Name == "" || twice {
 			return nil, fmt.Errorf("govern: actuator %q: names must be there and differ", a.Name)
@@ -230,14 +225,6 @@ func (g *Governor) IncidentOpen(ctx context.Context, p fact.Proposal) (bool, err
 	return g.opt.Incidents.IncidentOpen(ctx, p.Incident)
 }
 
-// Reset closes a circuit breaker by hand: bad outcomes up to now count no
-// more.
-func (g *Governor) Reset(c policy.Circuit) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.resets[c] = g.opt.Now()
-}
-
 // facts gathers what the rules look at.
 func (g *Governor) facts(ctx context.Context, d fact.Decision) policy.Input {
 	now := g.opt.Now()
@@ -248,9 +235,6 @@ func (g *Governor) facts(ctx context.Context, d fact.Decision) policy.Input {
 	in.IncidentOpen, in.IncidentErr = g.IncidentOpen(ctx, d.Proposal)
 	recent, err := g.opt.History.RecentDecisions(ctx, now.Add(-max(time.Hour, g.cfg.BreakerFor)))
 	in.Recent, in.RecentErr = once(recent), err
-	g.mu.Lock()
-	in.Resets = maps.Clone(g.resets)
-	g.mu.Unlock()
 	return in
 }
 

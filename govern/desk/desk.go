@@ -31,7 +31,6 @@ import (
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/govern/identity"
-	"github.com/steersman-ops/steersman/govern/policy"
 	"github.com/steersman-ops/steersman/govern/watchdog"
 )
 
@@ -51,9 +50,6 @@ type Switch interface {
 	Release(by, why string) (watchdog.State, error)
 	Changed() (<-chan struct{}, func())
 }
-
-// Breakers are the circuit breakers of the rules.
-type Breakers interface{ Reset(c policy.Circuit) }
 
 // Ledger keeps what must be proved later. Append is idempotent by key.
 type Ledger interface {
@@ -78,10 +74,8 @@ type Options struct {
 	Switch Switch
 	Ledger Ledger
 	Events Events
-	// Breakers may be nil; then none can be closed by hand.
-	Breakers Breakers
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: silent
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: silent
 }
 
 // A Desk takes clicks. It is safe for concurrent use.
@@ -158,37 +152,6 @@ func (d *Desk) Resume(_ context.Context, who identity.Person, why string) (watch
 	}
 	return d.opt.Switch.Release(who.Name, why)
 }
-
-// Reset closes a circuit breaker before its time: bad outcomes up to now count
-// no more. It is written to the ledger first.
-func (d *Desk) Reset(ctx context.Context, who identity.Person, c policy.Circuit, why string) error {
-	if err := check(who, why); err != nil {
-		return fmt.Errorf("reset %s on %s: %w", c.Kind, c.Entity, err)
-	}
-	if d.opt.Breakers == nil {
-		return fmt.Errorf("reset %s on %s: no circuit breakers are known here: %w", c.Kind, c.Entity, fact.ErrNotFound)
-	}
-	now := d.opt.Now().UTC()
-	body := reset{Circuit: c, By: who.Name, Why: why, At: now}
-	key := "reset/" + now.Format(time.RFC3339Nano)
-	if _, _, err := d.opt.Ledger.Append(ctx, key, "reset", now, body); err != nil {
-		return fmt.Errorf("reset %s on %s: %w", c.Kind, c.Entity, err)
-	}
-	d.opt.Breakers.Reset(c)
-	d.tell(ctx, "reset", key, body)
-	return nil
-}
-
-// reset is the leaf of a circuit breaker that was closed by hand.
-type reset struct {
-	policy.Circuit
-	By  string    `json:"by"`
-	Why string    `json:"why"`
-	At  time.Time `json:"at"`
-}
-
-// StopState says how the kill switch stands.
-func (d *Desk) StopState() watchdog.State { return d.opt.Switch.State() }
 
 // tell appends an event to the intake log. A click that was taken is not
 // untaken because its echo was lost; it is in the ledger.

@@ -41,7 +41,7 @@ type Config struct {
 	Global int
 	// BreakerAfter bad outcomes of one kind of action on one entity within
 	// BreakerFor, the same action is refused until BreakerFor has passed since
-	// the last of them, or a person resets it.
+	// the last of them.
 	BreakerAfter int
 	BreakerFor   time.Duration
 }
@@ -93,12 +93,6 @@ func (a Actuator) Allows(e fact.Entity) bool {
 	return false
 }
 
-// A Circuit names what a circuit breaker guards.
-type Circuit struct {
-	Entity fact.Entity     `json:"entity"`
-	Kind   fact.ActionKind `json:"kind"`
-}
-
 // Input is everything that the rules may look at.
 type Input struct {
 	Now      time.Time
@@ -114,8 +108,6 @@ type Input struct {
 	// could not be learned.
 	Recent    []fact.Decision
 	RecentErr error
-	// Resets says when a person last closed a circuit breaker by hand.
-	Resets map[Circuit]time.Time
 }
 
 // A rule looks at one thing.

@@ -115,15 +115,11 @@ func TestJudge(t *testing.T) {
 		{"six an hour ago", func(_ *Config, in *Input) { in.Recent = many(6, checkout, fact.Kept, time.Hour) }, ""},
 		{"twenty in all", func(_ *Config, in *Input) { in.Recent = many(20, payment, fact.Kept, time.Minute) }, "rate in all: 20 of 20 actions in the last hour"},
 		{"two bad outcomes", func(_ *Config, in *Input) { in.Recent = many(2, checkout, fact.Reverted, 30*time.Minute) },
-			"circuit breaker: 2 bad outcomes of router.weights on checkout; open until 2026-03-01T12:30:00Z or until a person closes it"},
+			"circuit breaker: 2 bad outcomes of router.weights on checkout; open until 2026-03-01T12:30:00Z"},
 		{"two bad outcomes, one in time", func(_ *Config, in *Input) {
 			in.Recent = append(many(1, checkout, fact.Failed, time.Minute), before("older", checkout, fact.Failed, time.Hour))
 		}, ""},
 		{"two bad outcomes of others", func(_ *Config, in *Input) { in.Recent = many(2, payment, fact.Unclear, time.Minute) }, ""},
-		{"two bad outcomes that a person forgave", func(_ *Config, in *Input) {
-			in.Recent = many(2, checkout, fact.Reverted, 30*time.Minute)
-			in.Resets = map[Circuit]time.Time{{checkout, fact.SetWeights}: now.Add(-time.Minute)}
-		}, ""},
 		{"a history that cannot be read", func(_ *Config, in *Input) { in.RecentErr = errors.New("disk") }, "one at a time: cannot be learned: disk"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -214,14 +214,13 @@ func breaker(cfg Config, in *Input) (bool, string) {
 		return false, "cannot be learned: " + in.RecentErr.Error()
 	}
 	a := in.Decision.Proposal.Action
-	reset := in.Resets[Circuit{a.Entity, a.Kind}]
 	n, last := 0, time.Time{}
 	for i := range in.Recent {
 		d := &in.Recent[i]
 		if d.Proposal.Action.Entity != a.Entity || d.Proposal.Action.Kind != a.Kind || !bad(d) {
 			continue
 		}
-		if d.Updated.After(reset) && in.Now.Sub(d.Updated) < cfg.BreakerFor {
+		if in.Now.Sub(d.Updated) < cfg.BreakerFor {
 			n++
 			if d.Updated.After(last) {
 				last = d.Updated
@@ -229,7 +228,7 @@ func breaker(cfg Config, in *Input) (bool, string) {
 		}
 	}
 	if n >= cfg.BreakerAfter {
-		return false, fmt.Sprintf("%d bad outcomes of %s on %s; open until %s or until a person closes it",
+		return false, fmt.Sprintf("%d bad outcomes of %s on %s; open until %s",
 			n, a.Kind, named(a.Entity), last.Add(cfg.BreakerFor).UTC().Format(time.RFC3339))
 	}
 	return true, fmt.Sprintf("%d of %d bad outcomes", n, cfg.BreakerAfter)

@@ -221,7 +221,7 @@ func (w *worker) openGate() (err error) {
 	}); err != nil {
 		return err
 	}
-	w.desk, err = desk.New(desk.Options{Gate: w.gate, Breakers: governor, Switch: w.stop, Ledger: proof{w.ledger}, Events: w.intake, Logger: w.log})
+	w.desk, err = desk.New(desk.Options{Gate: w.gate, Switch: w.stop, Ledger: proof{w.ledger}, Events: w.intake, Logger: w.log})
 	return err
 }
 
