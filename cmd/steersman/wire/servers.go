@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/steersman-ops/steersman/cmd/steersman/config"
 	"github.com/steersman-ops/steersman/console"
@@ -52,7 +52,7 @@ func (w *worker) servers(g *run.Group) error {
 		if err != nil {
 			return fmt.Errorf("read the token that OTLP senders must have: %w", err)
 		}
-		opts = append(opts, grpc.ChainUnaryInterceptor(bearer(strings.TrimSpace(string(token)))))
+		opts = append(opts, grpc.InTapHandle(bearer(strings.TrimSpace(string(token)))))
 	}
 	srv := otlp.NewServer(w.doors, opts...)
 	g.Add(func() error { return srv.Serve(ln) }, func(error) { stopGRPC(srv) })
@@ -200,16 +200,15 @@ func (w *worker) owned(next http.Handler) http.Handler {
 	})
 }
 
-// bearer lets only calls with the token through.
-func bearer(token string) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		md, _ := metadata.FromIncomingContext(ctx)
-		for _, v := range md.Get("authorization") {
+// bearer lets only calls with the token through, before their messages are read.
+func bearer(token string) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		for _, v := range info.Header.Get("authorization") {
 			if subtle.ConstantTimeCompare([]byte(v), []byte("Bearer "+token)) == 1 {
-				return next(ctx, req)
+				return ctx, nil
 			}
 		}
-		return nil, status.Error(codes.Unauthenticated, "away from loopback, send the owner's token as authorization: Bearer …")
+		return ctx, status.Error(codes.Unauthenticated, "away from loopback, send the owner's token as authorization: Bearer …")
 	}
 }
 
