@@ -225,7 +225,7 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 	}
 	w.triage.Tell(s, now)
 	service, _ := picture.Service(s.Blamed())
-	p, ok := remedy.Decide(remedy.Input{Now: now, Incident: &s.Paper, Felt: s.Ranking.Felt, Service: service, Actuators: w.cfg.Actuators, Attempt: len(f.Offers)})
+	p, ok := remedy.Decide(remedy.Input{Now: now, Incident: &s.Paper, Felt: s.Ranking.Felt, Service: service, Actuators: w.cfg.Actuators, Attempt: len(f.Offers), Lasts: w.cfg.ProposalsLast})
 	if !ok || f.made(remedy.Key(p.Action), now) {
 		return fact.Proposal{}, false
 	}

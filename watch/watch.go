@@ -55,6 +55,10 @@ type Config struct {
 	Flows     flow.Config
 	Actuators []remedy.Actuator // what could be done; nothing else is proposed
 
+	// ProposalsLast is how long a proposal waits for a person. Zero means 15
+	// minutes.
+	ProposalsLast time.Duration
+
 	// Baseline is how long a time before an incident "before" is. Zero means
 	// 5 minutes; it should not be longer than Flows keeps.
 	Baseline time.Duration

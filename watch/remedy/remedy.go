@@ -55,7 +55,8 @@ type Input struct {
 	Felt      cause.Felt   // where the likely cause's harm shows
 	Service   flow.Service // the flows of the likely cause's entity
 	Actuators []Actuator
-	Attempt   int // how often this incident had a proposal before
+	Attempt   int           // how often this incident had a proposal before
+	Lasts     time.Duration // how long the proposal waits for a person; 0: 15 minutes
 }
 
 // Limits of a proposal.
@@ -63,7 +64,7 @@ const (
 	minConfidence = 0.6
 	sureRollback  = 0.95 // that going back helps when a version is at fault
 	sureRestart   = 0.85 // that a restart helps when a process is
-	lasts         = 15 * time.Minute
+	usualLasts    = 15 * time.Minute
 	checkWindow   = "10s"
 	checkFor      = 6
 	checkWithin   = 60
@@ -85,7 +86,7 @@ func Decide(in Input) (fact.Proposal, bool) {
 	if !ok || p.Confidence < minConfidence {
 		return fact.Proposal{}, false
 	}
-	p.Incident, p.Created, p.Expires = inc.ID, in.Now, in.Now.Add(lasts)
+	p.Incident, p.Created, p.Expires = inc.ID, in.Now, in.Now.Add(cmp.Or(in.Lasts, usualLasts))
 	p.Action.Entity = top.Entity
 	p.Check = check(top.Entity, in.Felt)
 	p.Expected = expected(top.Entity, in.Felt, p.Check)

@@ -134,6 +134,9 @@ func TestProposalIsComplete(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.name, tt.got, tt.want)
 		}
 	}
+	if p, _ := remedy.Decide(failing(fact.CauseChange, "v2", func(in *remedy.Input) { in.Lasts = time.Hour })); p.Expires.Sub(p.Created) != time.Hour {
+		t.Errorf("expires after %v, want as long as was asked for", p.Expires.Sub(p.Created))
+	}
 	other := failing(fact.CauseChange, "v2", func(in *remedy.Input) { in.Attempt = 1 })
 	if q, _ := remedy.Decide(other); q.ID == p.ID {
 		t.Error("a second attempt has the same id")

@@ -16,9 +16,11 @@ import (
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/policy"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/topology"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
 	"github.com/steersman-ops/steersman/store/series"
+	"github.com/steersman-ops/steersman/watch"
 	"github.com/steersman-ops/steersman/watch/remedy"
 )
 
@@ -220,6 +222,14 @@ func (w *worker) allowed() []policy.Actuator {
 		out = append(out, policy.Actuator{Name: a.Name, Kind: fact.ActionKind(a.Kind), Services: a.Services})
 	}
 	return out
+}
+
+// watching turns the settings into the watcher's.
+func (w *worker) watching() watch.Config {
+	return watch.Config{
+		Topology: topology.Config{Lateness: time.Duration(w.cfg.Watch.Lateness)}, SnapshotEvery: time.Duration(w.cfg.Watch.Snapshot),
+		Actuators: w.remedies(), ProposalsLast: time.Duration(w.cfg.Policy.ApprovalWithin),
+	}
 }
 
 func (w *worker) remedies() []remedy.Actuator {

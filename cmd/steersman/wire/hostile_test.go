@@ -9,7 +9,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/steersman-ops/steersman/cmd/steersman/config"
 )
+
+// What the configuration says reaches the watcher.
+func TestSettingsAreHeeded(t *testing.T) {
+	c := settings(t)
+	c.Watch.Lateness, c.Watch.Snapshot, c.Policy.ApprovalWithin = config.Duration(7*time.Second), config.Duration(time.Minute), config.Duration(3*time.Hour)
+	got := (&worker{cfg: c}).watching()
+	if got.Topology.Lateness != 7*time.Second || got.SnapshotEvery != time.Minute || got.ProposalsLast != 3*time.Hour {
+		t.Errorf("lateness %v, snapshot %v, proposals last %v", got.Topology.Lateness, got.SnapshotEvery, got.ProposalsLast)
+	}
+}
 
 // send asks as a browser or a program does.
 func send(t *testing.T, method, url, body string, header map[string]string) (*http.Response, map[string]any) {

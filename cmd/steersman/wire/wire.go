@@ -226,7 +226,7 @@ func (w *worker) openGate() (err error) {
 }
 
 func (w *worker) openWatch() error {
-	w.watcher = watch.New(watch.Config{Actuators: w.remedies()}, w.intake, outbox{w.records, w.gate}, derived{w.series, w.log}, watch.Options{
+	w.watcher = watch.New(w.watching(), w.intake, outbox{w.records, w.gate}, derived{w.series, w.log}, watch.Options{
 		Dir: w.path("watch"), OnChange: w.hint, Open: lasting{w.records}.open, Registerer: w.metrics, Logger: w.log,
 	})
 	return nil
