@@ -33,7 +33,7 @@ func auditShow(c *client) *cobra.Command {
 		return printer{cmd.OutOrStdout(), *asJSON}.object(out, func(w io.Writer) {
 			fmt.Fprintln(w, "LEAF\tAT\tKIND\tKEY\tHASH")
 			for _, l := range out.Leaves {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%.16s\n", l.Index, clock(l.At), l.Kind, l.Key, l.Hash)
+				say(w, "%d\t%s\t%s\t%s\t%.16s\n", l.Index, clock(l.At), l.Kind, l.Key, l.Hash)
 			}
 			fmt.Fprintf(w, "\n%s", out.Checkpoint)
 		})
@@ -81,10 +81,10 @@ func verify(p printer, dir string, opt ledger.VerifyOptions) error {
 	}
 	err = p.object(report, func(w io.Writer) {
 		for _, x := range report.Problems {
-			fmt.Fprintln(w, x.String())
+			say(w, "%s\n", x)
 		}
 		if report.OK() {
-			fmt.Fprintf(w, "%d entries, every one as it was written. Root %s\n", report.Size, report.Root)
+			say(w, "%d entries, every one as it was written. Root %s\n", report.Size, report.Root)
 		}
 	})
 	if err == nil && !report.OK() {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -57,7 +56,7 @@ POST /hooks/change or with CDEvents at /hooks/cdevents.`,
 			return err
 		}
 		return printer{cmd.OutOrStdout(), *asJSON}.object(t, func(w io.Writer) {
-			fmt.Fprintf(w, "Noted: %s %s %s.\n", t.Service, t.Kind, t.Version)
+			say(w, "Noted: %s %s %s.\n", t.Service, t.Kind, t.Version)
 		})
 	}
 	return cmd

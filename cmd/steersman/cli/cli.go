@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -89,16 +90,37 @@ func (p printer) object(v any, text func(w io.Writer)) error {
 type harmless struct{ w io.Writer }
 
 func (h harmless) Write(p []byte) (int, error) {
-	clean := strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return '?'
-		}
-		return r
-	}, string(p))
-	if _, err := io.WriteString(h.w, clean); err != nil {
+	if _, err := io.WriteString(h.w, shown(string(p), "\n\t")); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// shown replaces what would steer a terminal or turn the direction of writing,
+// except for what is in keep.
+func shown(s, keep string) string {
+	return strings.Map(func(r rune) rune {
+		if (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) && !strings.ContainsRune(keep, r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// say is fmt.Fprintf for papers: a text in them stays on its line and in its
+// column, so that a name cannot pass for lines of ours.
+func say(w io.Writer, format string, args ...any) {
+	for i, a := range args {
+		switch v := a.(type) {
+		case fmt.Stringer:
+			args[i] = shown(v.String(), "")
+		default:
+			if r := reflect.ValueOf(a); r.Kind() == reflect.String {
+				args[i] = shown(r.String(), "")
+			}
+		}
+	}
+	fmt.Fprintf(w, format, args...)
 }
 
 func clock(t time.Time) string {

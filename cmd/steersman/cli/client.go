@@ -118,6 +118,7 @@ func refusal(status int, body []byte) error {
 			text += "; " + strings.TrimSpace(e.Location+" "+e.Message)
 		}
 	}
+	text = shown(text, "\n")
 	if text == "" {
 		text = http.StatusText(status)
 	}

@@ -28,7 +28,7 @@ func decisions(c *client) *cobra.Command {
 			}
 			fmt.Fprintln(w, "ID\tPROPOSED\tSTATE\tWHAT")
 			for _, d := range out.Decisions {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Proposal.ID, clock(d.Proposal.Created), d.State, d.Proposal.Title)
+				say(w, "%s\t%s\t%s\t%s\n", d.Proposal.ID, clock(d.Proposal.Created), d.State, d.Proposal.Title)
 			}
 		})
 	}
@@ -68,9 +68,9 @@ func click(c *client, verb, short string, asJSON *bool) *cobra.Command {
 
 func printDecision(p printer, d *fact.Decision) error {
 	return p.object(d, func(w io.Writer) {
-		fmt.Fprintf(w, "%s\n%s\n\n", d.Proposal.Title, d.Proposal.Why)
-		fmt.Fprintf(w, "state\t%s\naction\t%s\nexpected\t%s\n", d.State, d.Proposal.Action, d.Proposal.Expected)
-		fmt.Fprintf(w, "check\t%s %s %.4g for %.0f s within %.0f s\n", d.Proposal.Check.Query, d.Proposal.Check.Op, d.Proposal.Check.Limit, d.Proposal.Check.ForSeconds, d.Proposal.Check.WithinSeconds)
+		say(w, "%s\n%s\n\n", d.Proposal.Title, d.Proposal.Why)
+		say(w, "state\t%s\naction\t%s\nexpected\t%s\n", d.State, d.Proposal.Action, d.Proposal.Expected)
+		say(w, "check\t%s %s %.4g for %.0f s within %.0f s\n", d.Proposal.Check.Query, d.Proposal.Check.Op, d.Proposal.Check.Limit, d.Proposal.Check.ForSeconds, d.Proposal.Check.WithinSeconds)
 		if d.Verdict != nil {
 			fmt.Fprintln(w, "\nRules")
 			for _, r := range d.Verdict.Rules {
@@ -78,21 +78,21 @@ func printDecision(p printer, d *fact.Decision) error {
 				if !r.Pass {
 					mark = "failed"
 				}
-				fmt.Fprintf(w, "  %s\t%s\t%s\n", mark, r.Name, r.Text)
+				say(w, "  %s\t%s\t%s\n", mark, r.Name, r.Text)
 			}
 		}
 		fmt.Fprintln(w, "\nSteps")
 		for _, s := range d.Steps {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\tleaf %d\n", s.At.UTC().Format("15:04:05"), s.State, s.By, s.Why, s.Leaf)
+			say(w, "  %s\t%s\t%s\t%s\tleaf %d\n", s.At.UTC().Format("15:04:05"), s.State, s.By, s.Why, s.Leaf)
 		}
 		if d.Outcome != nil {
-			fmt.Fprintf(w, "\nOutcome\t%s\n", d.Outcome.Text)
+			say(w, "\nOutcome\t%s\n", d.Outcome.Text)
 		}
 		if len(d.Proposal.Alternatives) > 0 {
 			fmt.Fprintln(w, "\nNot chosen")
 		}
 		for _, a := range d.Proposal.Alternatives {
-			fmt.Fprintf(w, "  %s\t%s\n", a.Title, a.Why)
+			say(w, "  %s\t%s\n", a.Title, a.Why)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func incidents(c *client) *cobra.Command {
 			}
 			fmt.Fprintln(w, "ID\tSINCE\tSTATE\tWHAT")
 			for _, i := range out.Incidents {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.ID, clock(i.Onset), i.State, i.Title)
+				say(w, "%s\t%s\t%s\t%s\n", i.ID, clock(i.Onset), i.State, i.Title)
 			}
 		})
 	}
@@ -46,36 +46,36 @@ func incidents(c *client) *cobra.Command {
 }
 
 func printIncident(w io.Writer, i *fact.Incident) {
-	fmt.Fprintf(w, "%s\n%s\n\n", i.Title, i.Summary)
-	fmt.Fprintf(w, "state\t%s\nsince\t%s\n", i.State, clock(i.Onset))
+	say(w, "%s\n%s\n\n", i.Title, i.Summary)
+	say(w, "state\t%s\nsince\t%s\n", i.State, clock(i.Onset))
 	if i.State == fact.Resolved {
-		fmt.Fprintf(w, "until\t%s\n", clock(i.Resolved))
+		say(w, "until\t%s\n", clock(i.Resolved))
 	}
-	fmt.Fprintf(w, "felt at\t%s: %.0f of %.0f requests failed\n", i.Impact.Entity, i.Impact.Failed, i.Impact.Requests)
+	say(w, "felt at\t%s: %.0f of %.0f requests failed\n", i.Impact.Entity, i.Impact.Failed, i.Impact.Requests)
 	fmt.Fprintln(w, "\nCauses")
 	for _, k := range i.Causes {
-		fmt.Fprintf(w, "  %s\t%s\n", percent(k.Probability), k.Text)
+		say(w, "  %s\t%s\n", percent(k.Probability), k.Text)
 		printEvidence(w, "for", k.For)
 		printEvidence(w, "against", k.Against)
 	}
-	fmt.Fprintf(w, "  %s\tnone of these\n", percent(i.Unknown))
+	say(w, "  %s\tnone of these\n", percent(i.Unknown))
 	if len(i.RuledOut) > 0 {
 		fmt.Fprintln(w, "\nRuled out")
 	}
 	for _, k := range i.RuledOut {
-		fmt.Fprintf(w, "  %s\t%s\n", k.Entity.Name, k.Text)
+		say(w, "  %s\t%s\n", k.Entity.Name, k.Text)
 	}
 	fmt.Fprintln(w, "\nSeen, in order of onset")
 	for _, f := range i.Findings {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s → %s\n", f.Onset.UTC().Format("15:04:05"), f.Signal.Entity.Name, f.Signal.Name, number(f.Before, f.Signal.Unit), number(f.Now, f.Signal.Unit))
+		say(w, "  %s\t%s\t%s\t%s → %s\n", f.Onset.UTC().Format("15:04:05"), f.Signal.Entity.Name, f.Signal.Name, number(f.Before, f.Signal.Unit), number(f.Now, f.Signal.Unit))
 	}
 	for _, p := range i.Proposals {
-		fmt.Fprintf(w, "\nProposal\t%s\n", p)
+		say(w, "\nProposal\t%s\n", p)
 	}
 }
 
 func printEvidence(w io.Writer, side string, list []fact.Evidence) {
 	for _, e := range list {
-		fmt.Fprintf(w, "\t  %s: %s\n", side, e.Text)
+		say(w, "\t  %s: %s\n", side, e.Text)
 	}
 }

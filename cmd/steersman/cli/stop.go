@@ -38,7 +38,7 @@ func pull(c *client, verb, short string, direct func(s *watchdog.Switch, by, why
 		}
 		return printer{cmd.OutOrStdout(), *asJSON}.object(out, func(w io.Writer) {
 			if out.Engaged {
-				fmt.Fprintf(w, "Stopped by %s: nothing will be done until `steersman resume`.\n", out.By)
+				say(w, "Stopped by %s: nothing will be done until `steersman resume`.\n", out.By)
 				return
 			}
 			fmt.Fprintln(w, "Released: approved proposals may be carried out again.")
