@@ -52,6 +52,8 @@ describe('numbers', () => {
     expect(tidy(withUnit(0.3, 'ratio'))).toBe('30 %');
     expect(tidy(withUnit(0.3, 'seconds'))).toBe('300 ms');
     expect(tidy(withUnit(42.4, 'requests per second'))).toBe('42.4/s');
+    expect(tidy(withUnit(0.0115, 'seconds per second'))).toBe('11.5 ms/s');
+    expect(tidy(withUnit(2500, 'bytes per second'))).toBe('2.5 kB/s');
     expect(tidy(withUnit(5, 'threads'))).toBe('5 threads');
     expect(tidy(bytes(1_230_000))).toBe('1.23 MB');
   });

@@ -62,6 +62,8 @@ export function bytes(v: number): string {
 
 /** A value with its unit as the papers name it. */
 export function withUnit(v: number, unit = ''): string {
+  const perSecond = unit.match(/^(seconds|bytes) per second$/);
+  if (perSecond) return `${withUnit(v, perSecond[1])}/s`;
   switch (unit) {
     case 'ratio':
       return percent(v);

@@ -37,9 +37,15 @@ export function findingSentence(f: Finding): string {
     s.client !== undefined && s.client !== ''
       ? `${entityName(s.client)} → ${entityName(s.entity)}`
       : entityName(s.entity);
-  if (f.direction === 'absent') return `${where}: ${s.name} stopped coming; it was ${withUnit(f.before, s.unit)}.`;
+  if (f.direction === 'absent')
+    return `${where}: ${signalName(s)} stopped coming; it was ${withUnit(f.before, s.unit)}.`;
   const range = `${withUnit(f.low, s.unit)} to ${withUnit(f.high, s.unit)}`;
-  return `${where}: ${s.name} reached ${withUnit(f.now, s.unit)}, ${directionWords[f.direction] ?? 'outside'} its normal ${range}.`;
+  return `${where}: ${signalName(s)} reached ${withUnit(f.now, s.unit)}, ${directionWords[f.direction] ?? 'outside'} its normal ${range}.`;
+}
+
+/** What was watched: "error ratio", or "error ratio of v2" where one version was. */
+export function signalName({ name, labels }: Finding['signal']): string {
+  return labels?.version ? `${name} of ${labels.version}` : name;
 }
 
 /** Who measured a signal of an edge. */

@@ -5,7 +5,7 @@ import type { Finding } from '../../api/types';
 import { align } from '../../lib/chart-data';
 import { entityName } from '../../lib/entity';
 import { withUnit } from '../../lib/format';
-import { findingSentence, sideWords } from '../../lib/sentences';
+import { findingSentence, sideWords, signalName } from '../../lib/sentences';
 import { useSettings } from '../../lib/settings';
 import { clock, ms, offset } from '../../lib/time';
 import type { Marker } from '../chart/options';
@@ -42,7 +42,7 @@ export function StripRow({ finding: f, range, onset, changes }: Props) {
             <EntityName entity={f.signal.entity} />
           )}
         </span>
-        <span className={classes.signal}>{f.signal.name}</span>
+        <span className={classes.signal}>{signalName(f.signal)}</span>
         <span className="muted small">{[offset(ms(f.onset), onset), sideWords(f)].filter(Boolean).join(' · ')}</span>
       </div>
       <div className={classes.plot}>

@@ -1,6 +1,7 @@
 import type { Incident } from '../../api/types';
 import { entityName } from '../../lib/entity';
 import { withUnit } from '../../lib/format';
+import { signalName } from '../../lib/sentences';
 import { ms } from '../../lib/time';
 import { EntityName } from '../entity';
 import { Moment } from '../moment';
@@ -22,7 +23,7 @@ export function StripTable({ incident }: { incident: Incident }) {
             {f.signal.client && `${entityName(f.signal.client)} → `}
             <EntityName entity={f.signal.entity} />
           </span>,
-          f.signal.name,
+          signalName(f.signal),
           `${withUnit(f.low, f.signal.unit)} to ${withUnit(f.high, f.signal.unit)}`,
           <Num key="now" query={f.signal.query}>
             {f.direction === 'absent' ? 'gone' : withUnit(f.now, f.signal.unit)}

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { Finding } from '../../api/types';
 import { withUnit } from '../../lib/format';
-import { findingSentence } from '../../lib/sentences';
+import { findingSentence, signalName } from '../../lib/sentences';
 import { EntityName } from '../entity';
 import { Ago } from '../moment';
 import { Num } from '../num';
@@ -23,7 +23,7 @@ export function Unusual({ findings }: { findings: Finding[] }) {
           {shown.map((f) => (
             <li key={f.id} className={classes.finding}>
               <span className="wrap">
-                <EntityName entity={f.signal.entity} /> <span className="muted">{f.signal.name}</span>
+                <EntityName entity={f.signal.entity} /> <span className="muted">{signalName(f.signal)}</span>
                 <span className="hidden">. {findingSentence(f)}</span>
               </span>
               <span>
