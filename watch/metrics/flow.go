@@ -105,8 +105,11 @@ func (f *flow) abnormal() bool {
 type flows struct {
 	second  int64 // of the last step
 	lastAny int64 // the latest second in which any service had requests
-	list    []*flow
-	byKey   map[flowKey]*flow
+	// anySince is since when some have, without a gap: after one, services come
+	// back one by one.
+	anySince int64
+	list     []*flow
+	byKey    map[flowKey]*flow
 	// busy is what all services have in common at the moment; see host.go.
 	busy      common
 	lastBusy  int64               // the latest second in which the machine was busy
@@ -123,6 +126,7 @@ func (m *Metrics) step(t int64, edges []topology.EdgeStep) {
 		m.take(t, &edges[i])
 	}
 	m.countRivals(t)
+	m.findEntries(t)
 	m.flows.share(t)
 	for _, f := range m.flows.list {
 		m.judge(f, t)
@@ -151,11 +155,12 @@ func (m *Metrics) take(t int64, e *topology.EdgeStep) {
 		m.flow(flowKey{What: edgeClient, Client: e.Client, Server: e.Server}, t, c)
 		return
 	}
+	if t-m.flows.lastAny > 2 {
+		m.flows.anySince = t
+	}
 	m.flows.lastAny = t
 	m.flow(flowKey{What: edgeServer, Client: e.Client, Server: e.Server}, t, c)
-	if f := m.flow(flowKey{What: service, Server: e.Server}, t, c); f != nil && e.Client.IsZero() {
-		f.entry = true
-	}
+	m.flow(flowKey{What: service, Server: e.Server}, t, c)
 	if e.Version != "" {
 		m.flow(flowKey{What: version, Server: e.Server, Version: e.Version}, t, c)
 	}
@@ -247,6 +252,24 @@ func (m *Metrics) countRivals(t int64) {
 			if s := m.flows.byKey[flowKey{What: service, Server: f.key.Server}]; s != nil {
 				s.rivals++
 			}
+		}
+	}
+}
+
+// entryPart is the part of a service's requests that must come from outside for
+// it to be an entry. A few always seem to, because the caller's span was lost.
+const entryPart = 0.05
+
+// findEntries notes which services outsiders call, by the last minute; who was
+// not called at all in it stays what it was.
+func (m *Metrics) findEntries(t int64) {
+	for _, f := range m.flows.list {
+		if f.key.What != service {
+			continue
+		}
+		if all := f.over(t, 60).N; all > 0 {
+			out := m.flows.byKey[flowKey{What: edgeServer, Server: f.key.Server}]
+			f.entry = out != nil && float64(out.over(t, 60).N) >= entryPart*float64(all)
 		}
 	}
 }

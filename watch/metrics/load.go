@@ -120,13 +120,16 @@ func (m *Metrics) judgeLoad(f *flow, t int64) {
 }
 
 // isSilent reports whether a service that always had requests has none, while
-// others have some, or, at the entry, while other telemetry comes in.
+// others have had some all the time, or, at the entry, while other telemetry
+// comes in.
 func (m *Metrics) isSilent(f *flow, t int64, rate float64) bool {
-	silence := float64(t - f.last)
-	if silence < max(leastSilence, surelySilent/rate, 2*f.load.gap) {
-		return false
+	silent := func(since int64) bool {
+		return float64(t-since) >= max(leastSilence, surelySilent/rate, 2*f.load.gap)
 	}
-	return t-m.flows.lastAny <= 2 || f.entry && t*1000-m.series.latest < 15_000
+	if t-m.flows.lastAny <= 2 && silent(max(f.last, m.flows.anySince-1)) {
+		return true
+	}
+	return f.entry && silent(f.last) && t*1000-m.series.latest < 15_000
 }
 
 // loadOnset walks back while most seconds are nearer to the present rate than

@@ -246,6 +246,29 @@ func TestSilenceOfEverythingIsNotElevenMissingServices(t *testing.T) {
 	}
 }
 
+// When everything stood still and goes on, some services are asked a second
+// before others: the others are not missing.
+func TestAfterAGapServicesComeBackOneByOne(t *testing.T) {
+	w := newWorld(4)
+	m := New(Config{})
+	w.watch(m, 0, 300)
+	for s := int64(300); s < 400; s++ {
+		st := w.second(s)
+		switch {
+		case s == 300: // a few callers' spans were lost
+			st.Edges = append(st.Edges, topology.EdgeStep{Server: svc("cart"), Side: topology.ServerSide, Requests: 3, SumNanos: 6e6})
+		case s < 312:
+			st.Edges = nil
+		case s < 314:
+			st.Edges = slices.DeleteFunc(st.Edges, func(e topology.EdgeStep) bool { return e.Server != svc("front") && e.Server != svc("catalog") })
+		}
+		m.Step(st)
+		if fs := m.Tick((epoch + s + 3) * 1000); len(fs) > 0 {
+			t.Fatalf("at +%d s: %s", s, describe(fs[0]))
+		}
+	}
+}
+
 func TestABusyMachineIsFeltAtTheEntryOnly(t *testing.T) {
 	w := newWorld(5)
 	w.host = func(t int64) float64 {

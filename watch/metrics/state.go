@@ -22,7 +22,7 @@ type state struct {
 	Stats                     Stats
 	Second, LastAny, LastBusy int64
 	Busy                      common
-	LastStall                 int64
+	LastStall, AnySince       int64
 	Stalled                   int
 	Slower                    []float64
 	Episodes                  []episode
@@ -75,7 +75,7 @@ type groupState struct {
 func (m *Metrics) Snapshot() ([]byte, error) {
 	st := state{
 		Version: stateVersion, Now: m.now, Swept: m.swept, Stats: m.stats, Second: m.flows.second, LastAny: m.flows.lastAny, LastBusy: m.flows.lastBusy,
-		Busy: m.flows.busy, LastStall: m.flows.lastStall, Stalled: m.flows.stalled, Slower: m.flows.slower[:], FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
+		Busy: m.flows.busy, LastStall: m.flows.lastStall, AnySince: m.flows.anySince, Stalled: m.flows.stalled, Slower: m.flows.slower[:], FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
 	}
 	number := map[*episode]int32{nil: -1}
 	for i, e := range m.episodes {
@@ -162,7 +162,7 @@ func (fd finder) get(i int32) (*episode, error) {
 func (m *Metrics) restore(st *state) error {
 	m.now, m.swept, m.stats = st.Now, st.Swept, st.Stats
 	m.flows.second, m.flows.lastAny, m.flows.lastBusy, m.flows.busy = st.Second, st.LastAny, st.LastBusy, st.Busy
-	m.flows.lastStall, m.flows.stalled = st.LastStall, st.Stalled
+	m.flows.lastStall, m.flows.anySince, m.flows.stalled = st.LastStall, st.AnySince, st.Stalled
 	copy(m.flows.slower[:], st.Slower)
 	for i := range st.Episodes {
 		m.episodes = append(m.episodes, &st.Episodes[i])
