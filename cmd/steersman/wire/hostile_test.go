@@ -2,7 +2,10 @@ package wire
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,6 +67,60 @@ func TestStrangersPagesReachNoDoor(t *testing.T) {
 	}
 	if resp, _ := send(t, "POST", otlp+"/v1/traces", `{"resourceSpans":[]}`, nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("a program's spans: %d", resp.StatusCode)
+	}
+}
+
+// Away from loopback every door asks for the owner's token.
+func TestDoorsAwayFromLoopback(t *testing.T) {
+	c := settings(t)
+	c.Listen, c.OTLPHTTP = ":0", ":0"
+	greeting, end := launch(t, c)
+	defer end() //nolint:errcheck // what it answers is tested
+	base := regexp.MustCompile(`http://[^/\s]+`).FindString(greeting)
+	otlp := "http://localhost" + regexp.MustCompile(`(:\d+) \(HTTP\)`).FindString(greeting)
+	otlp = strings.TrimSuffix(otlp, " (HTTP)")
+	token, err := os.ReadFile(filepath.Join(c.DataDir, "owner.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := map[string]string{"Authorization": "Bearer " + strings.TrimSpace(string(token))}
+	for _, door := range []string{
+		"POST " + otlp + "/v1/traces", "POST " + otlp + "/v1/metrics", "POST " + base + "/api/v1/write", "POST " + base + "/hooks/change", "POST " + base + "/hooks/cdevents",
+		"GET " + base + "/api/v1/query?query=1", "POST " + base + "/api/v1/query?query=1", "GET " + base + "/metrics", "GET " + base + "/steersman/v1/me", "GET " + base + "/steersman/v1/openapi.json",
+	} {
+		method, url, _ := strings.Cut(door, " ")
+		if resp, _ := send(t, method, url, "{}", nil); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s without a token answers %d", door, resp.StatusCode)
+		}
+		if resp, _ := send(t, method, url, "{}", owner); resp.StatusCode == http.StatusUnauthorized {
+			t.Errorf("%s with the owner's token answers %d", door, resp.StatusCode)
+		}
+	}
+}
+
+// A sender that stops in the middle does not keep its place for ever.
+func TestStalledSender(t *testing.T) {
+	read := make(chan error, 1)
+	srv := httptest.NewServer(within(50*time.Millisecond, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		read <- err
+	})))
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-read:
+		if err == nil {
+			t.Error("the half was taken for the whole")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("still reading")
 	}
 }
 
