@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -35,5 +37,20 @@ func TestNamesStayNames(t *testing.T) {
 	}
 	if s := out.String(); strings.ContainsAny(s, "\x1b\u202e") || strings.Contains(s, "\n  passed") {
 		t.Errorf("printed as\n%s", s)
+	}
+}
+
+// What need not be signed on loopback must be elsewhere.
+func TestChangeSendsTheToken(t *testing.T) {
+	var got string
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
+	defer srv.Close()
+	c := client{server: srv.URL, dataDir: t.TempDir()}
+	if err := c.call(t.Context(), "POST", "/hooks/change", told{}, nil, false); err != nil || got != "" {
+		t.Errorf("without a token: %q %v", got, err)
+	}
+	t.Setenv("STEERSMAN_TOKEN", "secret")
+	if err := c.call(t.Context(), "POST", "/hooks/change", told{}, nil, false); err != nil || got != "Bearer secret" {
+		t.Errorf("with a token: %q %v", got, err)
 	}
 }

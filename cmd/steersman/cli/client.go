@@ -57,6 +57,9 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 	return c.call(ctx, http.MethodPost, api.Prefix+path, in, out, true)
 }
 
+// call sends in and reads the answer into out. What need not be signed is
+// signed all the same if there is a token: away from loopback every door wants
+// it.
 func (c *client) call(ctx context.Context, method, path string, in, out any, signed bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -73,12 +76,11 @@ func (c *client) call(ctx context.Context, method, path string, in, out any, sig
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if signed {
-		t, err := c.token()
-		if err != nil {
-			return err
-		}
+	switch t, err := c.token(); {
+	case err == nil:
 		req.Header.Set("Authorization", "Bearer "+t)
+	case signed:
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
