@@ -34,8 +34,10 @@ func NewClient(address, token string) (*Client, error) {
 		return nil, fmt.Errorf("address %q: %w", address, err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("address %q: want http:// or https://", address)
-	case u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return nil, fmt.Errorf("address %q: want a host and a path, no user, query or fragment", address)
+	case u.User != nil:
+		return nil, fmt.Errorf("address %q: want no user in it, but a token beside it", u.Redacted())
+	case u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("address %q: want a host and a path, no query or fragment", address)
 	}
 	return &Client{
 		base:  strings.TrimSuffix(address, "/"),

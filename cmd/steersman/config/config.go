@@ -284,7 +284,9 @@ func (c *Config) checkActuators(bad func(path, format string, args ...any)) {
 		if !oneOf(a.Kind, string(fact.SetWeights), string(fact.Restart)) {
 			bad(at+".kind", "%q is none of %s, %s", a.Kind, fact.SetWeights, fact.Restart)
 		}
-		if u, err := url.Parse(a.URL); err != nil || u.Host == "" || !oneOf(u.Scheme, "http", "https") {
+		if u, err := url.Parse(a.URL); err == nil && u.User != nil {
+			bad(at+".url", "%q holds a user: give its secret under token", u.Redacted())
+		} else if err != nil || u.Host == "" || !oneOf(u.Scheme, "http", "https") {
 			bad(at+".url", "%q is not an http or https address", a.URL)
 		}
 		if len(a.Services) == 0 {

@@ -31,6 +31,7 @@ func TestParse(t *testing.T) {
 		{name: "actuator kind", yaml: "actuators:\n- {name: r, kind: shell, url: 'http://x', services: [a]}\n", err: `"shell" is none of router.weights, process.restart`},
 		{name: "actuator twice", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n", err: `line 3: actuators.1.name: "r" is used twice`},
 		{name: "actuator address", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'ftp://x', services: [a]}\n", err: `"ftp://x" is not an http or https address`},
+		{name: "secret in an address", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://u:s3cret@x', services: [a]}\n", err: `"http://u:xxxxx@x" holds a user`},
 		{name: "not YAML", yaml: "a: [", err: "yaml"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
