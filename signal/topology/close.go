@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,11 +55,16 @@ func (g *Graph) learnAliases(pending []uint64) {
 			fresh[a] = server.entity
 		}
 	}
-	for a, e := range fresh {
+	// In order, so that it is always the same ones that find no room.
+	for _, a := range slices.SortedFunc(maps.Keys(fresh), g.compareAliases) {
 		if _, known := g.aliases[a]; known || len(g.aliases) < g.cfg.MaxEdges {
-			g.aliases[a] = e
+			g.aliases[a] = fresh[a]
 		}
 	}
+}
+
+func (g *Graph) compareAliases(a, b alias) int {
+	return cmp.Or(compareEntities(g.entities.get(a.client), g.entities.get(b.client)), strings.Compare(a.peer, b.peer))
 }
 
 // serverOf returns the server span that answered a call, or nil. Of several

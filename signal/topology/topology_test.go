@@ -257,6 +257,36 @@ func TestBoundsAreKeptAndNamed(t *testing.T) {
 	}
 }
 
+// Which names are remembered when there is room for some does not depend on
+// the order of a map.
+func TestTheSameNamesFindRoom(t *testing.T) {
+	var first []byte
+	for range 20 {
+		g := New(Config{MaxEdges: 4})
+		g.Advance(t0)
+		for i := range uint64(6) {
+			call := with(sp(2*i+1, 0, fact.SpanClient, "front", 0, 10), func(s *fact.Span) { s.Peer = fmt.Sprintf("name%d", i) })
+			answer := sp(2*i+2, 2*i+1, fact.SpanServer, fmt.Sprintf("s%d", i), 1, 9)
+			g.Observe(&call)
+			g.Observe(&answer)
+		}
+		g.Advance(t0 + 5_000)
+		if len(g.aliases) != 4 {
+			t.Fatalf("%d names are remembered, want 4", len(g.aliases))
+		}
+		snapshot, err := g.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = snapshot
+		}
+		if !bytes.Equal(first, snapshot) {
+			t.Fatal("two graphs that saw the same remember different names")
+		}
+	}
+}
+
 // traces makes random traces over a few seconds.
 func traces(r *rand.Rand, n int) []fact.Span {
 	names := []string{"front", "cart", "pay", "ship", "mail"}
