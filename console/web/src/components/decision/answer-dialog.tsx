@@ -8,7 +8,7 @@ import { checkSentence } from '../../lib/sentences';
 import { useAnnounce } from '../announcer';
 import { Dialog } from '../dialog';
 import { Icon } from '../icon';
-import { useShell } from '../shell/shell';
+import { useShell } from '../shell/context';
 import { BeforeAfter } from './before-after';
 import classes from './decision.module.css';
 

@@ -8,8 +8,8 @@ import { stateWords } from '../../lib/sentences';
 import { useSettings } from '../../lib/settings';
 import { serviceLink } from '../entity';
 import type { IconName } from '../icon';
-import { places } from './header';
-import { useShell } from './shell';
+import { useShell } from './context';
+import { places } from './places';
 
 export interface Command {
   id: string;

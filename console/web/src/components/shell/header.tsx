@@ -6,23 +6,10 @@ import { useNowTick, useSettings } from '../../lib/settings';
 import { clock } from '../../lib/time';
 import { Icon, type IconName, Wheel } from '../icon';
 import { ConnectionState } from './connection';
+import { useShell } from './context';
 import classes from './header.module.css';
 import { ViewMenu } from './menu';
-import { useShell } from './shell';
-
-interface Place {
-  path: string;
-  name: string;
-  icon: IconName;
-}
-
-export const places: Place[] = [
-  { path: '/', name: 'Now', icon: 'now' },
-  { path: '/map', name: 'Map', icon: 'map' },
-  { path: '/incidents', name: 'Incidents', icon: 'incident' },
-  { path: '/decisions', name: 'Decisions', icon: 'decision' },
-  { path: '/explore', name: 'Explore', icon: 'explore' },
-];
+import { places } from './places';
 
 export function Header({ me }: { me: Me | undefined }) {
   const { openPalette, openStop, stop } = useShell();

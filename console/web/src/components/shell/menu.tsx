@@ -2,7 +2,7 @@ import { ActionIcon, type MantineColorScheme, Menu, useMantineColorScheme } from
 import type { Me } from '../../api/types';
 import { useSettings } from '../../lib/settings';
 import { Icon } from '../icon';
-import { useShell } from './shell';
+import { useShell } from './context';
 
 const schemes: [MantineColorScheme, string][] = [
   ['auto', 'As the system'],

@@ -1,10 +1,10 @@
 import { useHotkeys } from '@mantine/hooks';
-import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { isSignedOut } from '../../api/client';
 import { useMe, useNow } from '../../api/queries';
-import type { Stop } from '../../api/types';
 import { step, useKeys } from '../../lib/keys';
+import { type ShellActions, ShellContext } from './context';
 import { Header } from './header';
 import { Help } from './help';
 import { useIncidentNews } from './news';
@@ -12,22 +12,6 @@ import { Palette } from './palette';
 import classes from './shell.module.css';
 import { SignedOut } from './signed-out';
 import { StopBanner, StopDialog } from './stop';
-
-interface ShellActions {
-  openStop: () => void;
-  openHelp: () => void;
-  openPalette: () => void;
-  /** The kill switch as last heard of. */
-  stop: Stop | undefined;
-}
-
-const Context = createContext<ShellActions | undefined>(undefined);
-
-export function useShell(): ShellActions {
-  const s = useContext(Context);
-  if (!s) throw new Error('useShell is called outside of Shell');
-  return s;
-}
 
 type Open = '' | 'stop' | 'help' | 'palette';
 
@@ -49,7 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
   );
   if (isSignedOut(me.error)) return <SignedOut />;
   return (
-    <Context.Provider value={actions}>
+    <ShellContext.Provider value={actions}>
       <News />
       <a className={classes.skip} href="#main">
         Skip to the page
@@ -62,7 +46,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <StopDialog opened={open === 'stop'} stop={stop} close={close} />
       <Help opened={open === 'help'} close={close} />
       <Palette opened={open === 'palette'} close={close} openStop={actions.openStop} openHelp={actions.openHelp} />
-    </Context.Provider>
+    </ShellContext.Provider>
   );
 }
 
