@@ -36,7 +36,9 @@
 // Numbers that everybody sees are one finding: that of the service. The callee's
 // side of an edge is told only when one caller fares clearly worse than the
 // callers together, the caller's side only when less than seven tenths of the
-// rise show at the callee, because it is silent or the network lies between.
+// rise show at the callee, because it is silent or the network lies between. Nor
+// are series told that count requests or add up their durations, while the
+// spans of these requests have said so.
 //
 // Traffic is judged on whole services: absence (nothing for eight seconds or
 // more from a service that always had requests, while others have some), a

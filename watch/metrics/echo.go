@@ -1,6 +1,11 @@
 package metrics
 
-import "math"
+import (
+	"math"
+	"strings"
+
+	"github.com/steersman-ops/steersman/fact"
+)
 
 const (
 	// echoPart is the part of an edge's rise that its callee must show too for
@@ -64,4 +69,33 @@ func (e *episode) hush(same bool, louder *episode, t int64) {
 	}
 	e.Echo = same && (louder.lasts() || e.Echo && e.Heard || t-e.Judged < echoWait)
 	e.Heard = e.Echo && (e.Heard || louder.lasts())
+}
+
+// retells reports whether a series counts the requests of a service or adds up
+// their durations, while there is a finding from the spans of these requests:
+// then it says the same once more.
+func (m *Metrics) retells(name string, e fact.Entity) bool {
+	if !countsRequests(name) {
+		return false
+	}
+	f := m.flows.byKey[flowKey{What: service, Server: e}]
+	return f != nil && f.abnormal()
+}
+
+// countsRequests tells from its name whether a series is a part of what is
+// measured of each request, as http_server_request_duration_seconds_sum.
+func countsRequests(name string) bool {
+	base := name
+	for _, end := range []string{"_sum", "_count", "_total"} {
+		base = strings.TrimSuffix(base, end)
+	}
+	if base == name {
+		return false
+	}
+	for _, part := range []string{"request", "response", "rpc_", "latency"} {
+		if strings.Contains(base, part) {
+			return true
+		}
+	}
+	return false
 }

@@ -503,3 +503,68 @@ func TestNoEchoes(t *testing.T) {
 		})
 	}
 }
+
+// What a service's own metrics count of its requests, its spans have said.
+func TestSeriesOfRequestsAreNoSecondStory(t *testing.T) {
+	w, m := newWorld(1), New(Config{})
+	w.fails = func(s, _ string, t int64) float64 {
+		if s == "payment" && t >= 400 {
+			return 0.3
+		}
+		return 0
+	}
+	series := func(service, name string) *fact.Series {
+		typ := fact.Gauge
+		if countsRequests(name) {
+			typ = fact.Counter
+		}
+		return &fact.Series{Labels: fact.LabelsOf(fact.NameLabel, name, "service", service), Type: typ}
+	}
+	all := map[*fact.Series]string{
+		series("payment", "http_server_request_duration_seconds_count"): "payment",
+		series("payment", "queue_length"):                               "payment",
+		series("mail", "http_server_request_duration_seconds_count"):    "mail",
+	}
+	count := 0.0
+	found := map[string]fact.Finding{}
+	for s := range int64(460) {
+		rate := 0.0
+		if s >= 400 {
+			rate = 5
+		}
+		count += rate
+		for one, service := range all {
+			one.Points = []fact.Point{{T: (epoch + s) * 1000, V: rate}}
+			if one.Type == fact.Counter {
+				one.Points[0].V = count
+			}
+			if s%3 == 0 {
+				m.Series(svc(service), "", one)
+			}
+		}
+		m.Step(w.second(s))
+		for _, f := range m.Tick((epoch + s + 3) * 1000) {
+			found[f.ID] = f
+		}
+	}
+	for what, want := range map[string]bool{
+		"error ratio of payment": true, "queue_length of payment": true,
+		"http_server_request_duration_seconds_count of payment": false, "http_server_request_duration_seconds_count of mail": true,
+	} {
+		if got := find(found, what) != nil; got != want {
+			list(t, found)
+			t.Errorf("%s: found %v, want %v", what, got, want)
+		}
+	}
+}
+
+func TestCountsRequests(t *testing.T) {
+	for name, want := range map[string]bool{
+		"http_server_request_duration_seconds_sum": true, "http_client_response_body_size_bytes_count": true, "rpc_server_duration_milliseconds_sum": true,
+		"http_requests_total": true, "http_server_active_requests": false, "go_goroutine_count": false, "process_cpu_seconds_total": false, "shop_pool_busy": false, "queue_latency": false,
+	} {
+		if got := countsRequests(name); got != want {
+			t.Errorf("countsRequests(%s) = %v", name, got)
+		}
+	}
+}

@@ -293,6 +293,9 @@ func (m *Metrics) beginSeries(s *series, score float64) {
 		Low: min(float64(s.lo), float64(s.middle)-3*float64(s.spread)), High: max(float64(s.hi), float64(s.middle)+3*float64(s.spread)),
 		Now: float64(s.runExtreme), Detector: "level@1",
 	}, s.runFrom)
+	if s.ep != nil {
+		s.ep.Echo = m.retells(name, g.key.Entity)
+	}
 	s.run, s.calm = 0, 0
 }
 
