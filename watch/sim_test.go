@@ -114,6 +114,8 @@ func (p *papers) Append(_ context.Context, series []fact.Series) error {
 	return nil
 }
 
+func (p *papers) Sync() error { return nil }
+
 // all returns the incidents in order of opening.
 func (p *papers) all() []fact.Incident {
 	var out []fact.Incident

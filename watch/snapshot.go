@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -13,11 +14,13 @@ import (
 )
 
 // The snapshot is one file: the magic line, the SHA-256 of the rest, and the
-// rest, a gob. The number in the magic line is the version of the format; the
-// parts carry versions of their own.
+// parts, each after its length (uvarint): a gob of the watcher's own state, and
+// what the map, the detectors, the flows and the incidents make of theirs. The
+// number in the magic line is the version of the format; the parts carry
+// versions of their own.
 const (
 	snapshotName  = "watch.snapshot"
-	snapshotMagic = "steersman watch snapshot 1\n"
+	snapshotMagic = "steersman watch snapshot 2\n"
 	// snapshotCheap is the size that may be written every SnapshotEvery; twice
 	// the size is written half as often.
 	snapshotCheap = 4 << 20
@@ -31,30 +34,36 @@ type snapshot struct {
 
 var errSnapshot = errors.New("not a snapshot that can be read")
 
-func (w *Watcher) encode() ([]byte, error) {
-	s := snapshot{State: w.state}
+// encode returns the pieces of the file. They are not put together: with many
+// series there is much of it, and each copy would be held at the same time.
+func (w *Watcher) encode() ([][]byte, error) {
+	var own bytes.Buffer
+	if err := gob.NewEncoder(&own).Encode(&w.state); err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
+	sum := sha256.New()
+	pieces := [][]byte{[]byte(snapshotMagic), nil}
 	for _, part := range []struct {
 		name string
-		to   *[]byte
 		from func() ([]byte, error)
 	}{
-		{"the map", &s.Graph, w.graph.Snapshot},
-		{"the detectors", &s.Detect, w.detect.Snapshot},
-		{"the flows", &s.Ring, w.ring.Snapshot},
-		{"the incidents", &s.Triage, w.triage.Snapshot},
+		{"the watch", func() ([]byte, error) { return own.Bytes(), nil }},
+		{"the map", w.graph.Snapshot},
+		{"the detectors", w.detect.Snapshot},
+		{"the flows", w.ring.Snapshot},
+		{"the incidents", w.triage.Snapshot},
 	} {
 		data, err := part.from()
 		if err != nil {
 			return nil, fmt.Errorf("snapshot of %s: %w", part.name, err)
 		}
-		*part.to = data
+		size := binary.AppendUvarint(nil, uint64(len(data)))
+		sum.Write(size)
+		sum.Write(data)
+		pieces = append(pieces, size, data)
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(&s); err != nil {
-		return nil, fmt.Errorf("encode snapshot: %w", err)
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return append(append([]byte(snapshotMagic), sum[:]...), b.Bytes()...), nil
+	pieces[1] = sum.Sum(nil)
+	return pieces, nil
 }
 
 func decode(data []byte) (s snapshot, err error) {
@@ -65,7 +74,16 @@ func decode(data []byte) (s snapshot, err error) {
 	if len(rest) < sha256.Size || sha256.Sum256(rest[sha256.Size:]) != [sha256.Size]byte(rest[:sha256.Size]) {
 		return s, fmt.Errorf("%w: its checksum is wrong", errSnapshot)
 	}
-	if err := gob.NewDecoder(bytes.NewReader(rest[sha256.Size:])).Decode(&s); err != nil {
+	rest = rest[sha256.Size:]
+	var own []byte
+	for _, to := range []*[]byte{&own, &s.Graph, &s.Detect, &s.Ring, &s.Triage} {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return s, fmt.Errorf("%w: a part is cut off", errSnapshot)
+		}
+		*to, rest = rest[n:n+int(size)], rest[n+int(size):]
+	}
+	if err := gob.NewDecoder(bytes.NewReader(own)).Decode(&s.State); err != nil {
 		return s, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	return s, nil
@@ -91,22 +109,29 @@ func (w *Watcher) snapshotIfDue() {
 }
 
 // save begins to write the snapshot beside the old one, to be renamed into its
-// place. snapshotDone must be asked for the end.
+// place. snapshotDone must be asked for the end. The derived series that the
+// state stands for come first: what is not on disk would not be derived again.
 func (w *Watcher) save() {
-	data, err := w.encode()
+	pieces, err := w.encode()
 	if err != nil {
 		w.saving.at = w.state.Now
 		w.opt.Logger.Error("the state of the watch cannot be saved", "err", err)
 		return
 	}
+	size := 0
+	for _, p := range pieces {
+		size += len(p)
+	}
 	done := make(chan error, 1)
-	w.saving.at, w.saving.bytes, w.saving.seq, w.saving.done = w.state.Now, len(data), w.state.Seq, done
+	w.saving.at, w.saving.bytes, w.saving.seq, w.saving.done = w.state.Now, size, w.state.Seq, done
 	path := filepath.Join(w.opt.Dir, snapshotName)
 	go func() {
-		if err := write(path, data); err != nil {
+		defer close(done)
+		if err := w.series.Sync(); err != nil {
+			done <- fmt.Errorf("sync the derived series: %w", err)
+		} else if err := write(path, pieces); err != nil {
 			done <- fmt.Errorf("write snapshot %s: %w", path, err)
 		}
-		close(done)
 	}()
 }
 
@@ -137,12 +162,16 @@ func (w *Watcher) snapshotDone(wait bool) {
 }
 
 // write makes the file durable under its name, or leaves the old one.
-func write(path string, data []byte) error {
+func write(path string, pieces [][]byte) error {
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	for _, p := range pieces {
+		if _, err = f.Write(p); err != nil {
+			break
+		}
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		return err

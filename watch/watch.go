@@ -44,6 +44,9 @@ type Outbox interface {
 // no error.
 type SeriesSink interface {
 	Append(ctx context.Context, series []fact.Series) error
+	// Sync returns when what was appended before is on disk. It may be called
+	// while something is appended.
+	Sync() error
 }
 
 // Config is what decides on findings: the same Config and the same log give

@@ -23,6 +23,9 @@ type seriesState struct {
 	LabelBytes, UnitBytes, LvlSize uint32
 }
 
+// seriesBytes is about what one series takes.
+const seriesBytes = 640
+
 // appendAll writes the series in use, in order of place.
 func (s *seriesSet) appendAll(b []byte, ep func(*episode) int32) ([]byte, error) {
 	var lvl []byte
@@ -49,7 +52,7 @@ func (s *seriesSet) appendAll(b []byte, ep func(*episode) int32) ([]byte, error)
 }
 
 func (s *seriesSet) restoreAll(st *state, eps finder) error {
-	if st.Places < 0 || int(st.Places) > len(st.Series)+len(st.FreePlaces) {
+	if st.Places < 0 || int(st.Places) > len(st.series)+len(st.FreePlaces) {
 		return errors.New("more places than series")
 	}
 	for int(s.n) < int(st.Places) {
@@ -61,7 +64,7 @@ func (s *seriesSet) restoreAll(st *state, eps finder) error {
 		}
 	}
 	s.free = st.FreePlaces
-	for b := st.Series; len(b) > 0; {
+	for b := st.series; len(b) > 0; {
 		var err error
 		if b, err = s.restoreOne(b, st, eps); err != nil {
 			return fmt.Errorf("a series, %d bytes before the end: %w", len(b), err)

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 
 // stateVersion is the version of the snapshot's format. A snapshot of another
 // version is refused: the caller starts empty and replays.
-const stateVersion = 2
+const stateVersion = 3
 
 // state is a Metrics on paper: a gob of lists in a fixed order, so that one
 // state has one text within a process.
@@ -31,8 +32,9 @@ type state struct {
 	FreeGroups                []int32
 	Places                    int32
 	FreePlaces                []int32
-	Series                    []byte // see appendSeries
 	Latest                    int64
+
+	series []byte // see appendAll; they follow the gob, which would copy them more than once
 }
 
 type flowState struct {
@@ -98,15 +100,16 @@ func (m *Metrics) Snapshot() ([]byte, error) {
 	for _, g := range m.series.groups {
 		st.Groups = append(st.Groups, groupState{g.key, g.example.Encoded(), g.series, g.stale, g.born, g.last, g.every, g.gone, ep(g.ep)})
 	}
-	var err error
-	if st.Series, err = m.series.appendAll(nil, ep); err != nil {
-		return nil, fmt.Errorf("snapshot the series: %w", err)
-	}
 	var buf bytes.Buffer
 	if err := gob.NewEncoder(&buf).Encode(&st); err != nil {
 		return nil, fmt.Errorf("snapshot the detectors: %w", err)
 	}
-	return buf.Bytes(), nil
+	out := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+buf.Len()+len(m.series.byLabels)*seriesBytes), uint64(buf.Len()))
+	out, err := m.series.appendAll(append(out, buf.Bytes()...), ep)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot the series: %w", err)
+	}
+	return out, nil
 }
 
 func (f *flow) state(ep func(*episode) int32) (flowState, error) {
@@ -133,9 +136,14 @@ func (s *slowSignal) state(ep func(*episode) int32) (slowState, error) {
 func (m *Metrics) Restore(data []byte) error {
 	m.reset()
 	var st state
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&st); err != nil {
+	size, n := binary.Uvarint(data)
+	if n <= 0 || size > uint64(len(data)-n) {
+		return errors.New("restore the detectors: cut off")
+	}
+	if err := gob.NewDecoder(bytes.NewReader(data[n : n+int(size)])).Decode(&st); err != nil {
 		return fmt.Errorf("restore the detectors: %w", err)
 	}
+	st.series = data[n+int(size):]
 	if st.Version != stateVersion {
 		return fmt.Errorf("restore the detectors: version %d, want %d", st.Version, stateVersion)
 	}

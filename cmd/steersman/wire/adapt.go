@@ -62,6 +62,8 @@ func (d derived) Append(ctx context.Context, s []fact.Series) error {
 	return fmt.Errorf("%w: %w", fact.ErrBusy, err)
 }
 
+func (d derived) Sync() error { return d.store.Sync() }
+
 // journal is the gate's and governance's view of the records.
 type journal struct{ *records.Store }
 
