@@ -34,14 +34,14 @@ func (b *buffer) String() string {
 	return b.buf.String()
 }
 
-func settings(t *testing.T) config.Config {
+func settings(t testing.TB) config.Config {
 	c := config.Default()
 	c.DataDir, c.Listen, c.OTLPGRPC, c.OTLPHTTP = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	return c
 }
 
 // launch starts a worker and returns its greeting and how to end it.
-func launch(t *testing.T, c config.Config) (greeting string, end func() error) {
+func launch(t testing.TB, c config.Config) (greeting string, end func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var out buffer
