@@ -2,10 +2,7 @@ package wire
 
 import (
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,32 +92,6 @@ func TestDoorsAwayFromLoopback(t *testing.T) {
 		if resp, _ := send(t, method, url, "{}", owner); resp.StatusCode == http.StatusUnauthorized {
 			t.Errorf("%s with the owner's token answers %d", door, resp.StatusCode)
 		}
-	}
-}
-
-// A sender that stops in the middle does not keep its place for ever.
-func TestStalledSender(t *testing.T) {
-	read := make(chan error, 1)
-	srv := httptest.NewServer(within(50*time.Millisecond, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, err := io.ReadAll(r.Body)
-		read <- err
-	})))
-	defer srv.Close()
-	c, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-read:
-		if err == nil {
-			t.Error("the half was taken for the whole")
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("still reading")
 	}
 }
 
