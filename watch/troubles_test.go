@@ -116,3 +116,44 @@ func TestTroubles(t *testing.T) {
 		})
 	}
 }
+
+// Small faults, one or two at once, also while everything is a little slower:
+// whoever is blamed is at fault, and if that cannot be told nobody is blamed.
+func TestNobodyIsBlamedWrongly(t *testing.T) {
+	names := []string{"frontend", "catalog", "cart", "recommendation", "checkout", "payment", "shipping", "inventory", "currency", "email"}
+	rnd := rand.New(rand.NewPCG(9, 9))
+	seeds, right := uint64(9), 0
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
+		var faults []watchtest.Fault
+		guilty := make(map[string]bool)
+		for range 1 + rnd.IntN(2) {
+			f := watchtest.Fault{From: 120, To: 150, Service: names[rnd.IntN(len(names))]}
+			if rnd.IntN(2) == 0 {
+				f.Fails = 0.03 + 0.15*rnd.Float64()
+			} else {
+				f.Slower = time.Duration(12+rnd.IntN(60)) * time.Millisecond
+			}
+			guilty[f.Service] = true
+			faults = append(faults, f)
+		}
+		if seed%3 == 0 {
+			faults = append(faults, watchtest.Fault{From: 120, To: 150, Factor: 1.2 + 2*rnd.Float64()})
+		}
+		out, _ := run(t, watch.Config{}, record(watchtest.NewShop(seed, 40, faults...), 185, nil))
+		for _, i := range out.all() {
+			switch {
+			case i.Abstained || len(i.Causes) == 0:
+			case guilty[i.Causes[0].Entity.Name]:
+				right++
+			default:
+				t.Errorf("seed %d, %+v: %s", seed, faults, show([]fact.Incident{i}))
+			}
+		}
+	}
+	if right < int(seeds)/2 {
+		t.Errorf("the guilty one was named %d times in %d cases: too shy", right, seeds)
+	}
+}

@@ -4,7 +4,7 @@ import { useNow } from '../../api/queries';
 import type { Me } from '../../api/types';
 import { useNowTick, useSettings } from '../../lib/settings';
 import { clock } from '../../lib/time';
-import { Icon, type IconName, Wheel } from '../icon';
+import { Icon, Wheel } from '../icon';
 import { ConnectionState } from './connection';
 import { useShell } from './context';
 import classes from './header.module.css';
