@@ -28,7 +28,7 @@ measure() { # name, ready URL, write URL, command…
 # drained waits until everything that was accepted has been stored and watched,
 # and says what all of it cost, series creation included.
 drained() {
-  until curl -fsS http://127.0.0.1:18441/metrics | awk '/^steersman_intake_lag_records/ {n += $2} END {exit n > 2}'; do sleep 0.2; done
+  until [ "$(curl -fsS http://127.0.0.1:18441/metrics | awk '/^steersman_intake_lag_records/ {n += $2} END {print (n <= 2)}')" = 1 ]; do sleep 0.2; done
   local ticks=0 p
   for p in "$pid" $(pgrep -P "$pid"); do
     ticks=$((ticks + $(sed 's/.*) //' "/proc/$p/stat" | awk '{print $12 + $13}')))
