@@ -108,7 +108,7 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	if opt.Greet {
 		w.greet()
 	}
-	w.log.Info("ready", "took", time.Since(w.started).Round(time.Millisecond), "listen", cfg.Listen, "data", cfg.DataDir, "version", opt.Version)
+	w.log.Info("ready", "took", time.Since(w.started).Round(time.Millisecond), "listen", w.cfg.Listen, "data", cfg.DataDir, "version", opt.Version)
 	err = g.Run()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
