@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 // memoryLog is a log in memory that ends: Follow returns errEnd after the last
 // record.
 type memoryLog struct {
-	mu      sync.Mutex
 	batches []*fact.Batch
 	kept    uint64
 	stopAt  uint64 // 0: at the end

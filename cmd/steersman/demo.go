@@ -87,7 +87,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	defer steersman.stop()
 	go func() {
 		<-steersman.ended
-		cancel(fmt.Errorf("Steersman ended: %w", steersman.err))
+		cancel(fmt.Errorf("the demo's Steersman ended: %w", steersman.err))
 	}()
 	token, err := readyToken(ctx, plan.Base(), dir)
 	if err != nil {

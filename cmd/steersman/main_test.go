@@ -181,7 +181,7 @@ func (r *running) stop() {
 // worker returns the process id of the worker, 0 while there is none.
 func (r *running) worker() int {
 	var st watchdog.Status
-	b, err := os.ReadFile(filepath.Join(r.dir, "watchdog.json"))
+	b, err := os.ReadFile(filepath.Join(r.dir, "watchdog", "status.json"))
 	if err != nil || json.Unmarshal(b, &st) != nil {
 		return 0
 	}

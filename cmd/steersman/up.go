@@ -15,6 +15,7 @@ import (
 	"github.com/steersman-ops/steersman/cmd/steersman/config"
 	"github.com/steersman-ops/steersman/cmd/steersman/wire"
 	"github.com/steersman-ops/steersman/govern/watchdog"
+	"github.com/steersman-ops/steersman/store/disk"
 )
 
 // place is what flags may say instead of the configuration file.
@@ -88,13 +89,20 @@ dies, it is started again and goes on where it was.`,
 		if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 			return fmt.Errorf("make the data folder: %w", err)
 		}
+		// One watchdog a folder: a second would start a worker that cannot, and
+		// write over what the first says of its own.
+		own, err := disk.Open(filepath.Join(c.DataDir, "watchdog"))
+		if err != nil {
+			return fmt.Errorf("data folder %s: %w (is another Steersman running there?)", c.DataDir, err)
+		}
+		defer own.Close() //nolint:errcheck // nothing is left to be written
 		self, err := os.Executable()
 		if err != nil {
 			return fmt.Errorf("find this program, to start the worker: %w", err)
 		}
 		dog, err := watchdog.NewSupervisor(watchdog.SupervisorOptions{
 			Path: self, Args: p.args(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(), Grace: 15 * time.Second, Most: time.Second,
-			StatusFile: filepath.Join(c.DataDir, "watchdog.json"), Logger: logger(cmd, c.Log),
+			StatusFile: filepath.Join(c.DataDir, "watchdog", "status.json"), Logger: logger(cmd, c.Log),
 		})
 		if err != nil {
 			return err

@@ -149,8 +149,7 @@ func (l *labeler) labelName(key string) (string, error) {
 		return name, nil
 	}
 	namer := otlptranslator.LabelNamer{ // Prometheus' defaults
-		//lint:ignore SA1019 deprecated, and still what Prometheus does
-		UnderscoreLabelSanitization: true, //nolint:staticcheck // as above
+		UnderscoreLabelSanitization: true,
 		PreserveMultipleUnderscores: true,
 	}
 	name, err := namer.Build(key)

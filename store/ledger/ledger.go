@@ -109,7 +109,6 @@ type Ledger struct {
 // group is some leaves that are written together.
 type group struct {
 	leaves []Leaf
-	lines  [][]byte
 	keys   map[string]int // key → place in leaves
 	err    error
 	done   chan struct{} // closed when err and the leaves' indexes are set

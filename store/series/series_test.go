@@ -54,20 +54,6 @@ const base = int64(1_800_000_000_000)
 
 func at(second float64) time.Time { return time.UnixMilli(base + int64(second*1000)) }
 
-// points returns what is stored of a series, as "second=value".
-func points(t testing.TB, s *series.Store, selector string) []fact.Point {
-	t.Helper()
-	all, err := s.Range(t.Context(), selector, at(-7200), at(7200), time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []fact.Point
-	for _, one := range all {
-		out = append(out, one.Points...)
-	}
-	return out
-}
-
 func equalBits(a, b []fact.Point) bool {
 	return slices.EqualFunc(a, b, func(x, y fact.Point) bool {
 		return x.T == y.T && math.Float64bits(x.V) == math.Float64bits(y.V)

@@ -44,8 +44,6 @@ func (s Sum) Rate() float64 { return ratio(s.Requests, s.Seconds) }
 // A Pair sets now against before.
 type Pair struct{ Before, Now Sum }
 
-func (p Pair) plus(q Pair) Pair { return Pair{p.Before.plus(q.Before), p.Now.plus(q.Now)} }
-
 // ExcessErrors is how many of the requests now failed beyond the ratio of
 // before. Without a before, the normal ratio is taken to be zero.
 func (p Pair) ExcessErrors() float64 {

@@ -186,7 +186,7 @@ func fill(t *testing.T, db storage.Appendable, failing, slow float64) {
 	for s := range int64(201) {
 		ts := now.UnixMilli() + s*1000
 		for name, v := range map[string]float64{"requests_total": requests, "errors_total": errors, "duration_seconds_sum": sum, "duration_seconds_count": requests} {
-			ls := labels.FromStrings(labels.MetricName, "steersman_edge_"+name, "client", "frontend", "server", "checkout", "server_namespace", "shop", "side", "server", "version", "v1")
+			ls := labels.FromStrings(fact.NameLabel, "steersman_edge_"+name, "client", "frontend", "server", "checkout", "server_namespace", "shop", "side", "server", "version", "v1")
 			if _, err := app.Append(0, ls, ts, v); err != nil {
 				t.Fatal(err)
 			}
