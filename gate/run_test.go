@@ -66,6 +66,7 @@ func TestRunWalks(t *testing.T) {
 		if took := d.Updated.Sub(d.Receipt.Finished); took < 11*time.Second || took > 12*time.Second {
 			t.Errorf("kept after %v", took)
 		}
+		synctest.Wait() // the walker takes itself off the list after the last step
 		if w.gate.Open() != 0 {
 			t.Errorf("%d walkers after the end", w.gate.Open())
 		}
