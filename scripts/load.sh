@@ -20,20 +20,9 @@ measure() { # name, ready URL, write URL, command…
   for _ in $(seq 200); do curl -fsS -o /dev/null "$ready" 2>/dev/null && break; sleep 0.1; done
   printf '%-16s ' "$name"
   "$load" -url "$url" -pid "$pid" -series "$series" -rounds "$rounds" || tail -n 5 "$dir/$name.log"
-  [ "$name" != steersman ] || drained
   kill "$pid"
   wait "$pid" 2>/dev/null || true
   rm -rf "${dir:?}/$name"
-}
-# drained waits until everything that was accepted has been stored and watched,
-# and says what all of it cost, series creation included.
-drained() {
-  until [ "$(curl -fsS http://127.0.0.1:18441/metrics | awk '/^steersman_intake_lag_records/ {n += $2} END {print (n <= 2)}')" = 1 ]; do sleep 0.2; done
-  local ticks=0 p
-  for p in "$pid" $(pgrep -P "$pid"); do
-    ticks=$((ticks + $(sed 's/.*) //' "/proc/$p/stat" | awk '{print $12 + $13}')))
-  done
-  printf '%-16s everything stored and watched: %s ns a sample over all rounds\n' "" "$((ticks * 10000000 / (series * rounds)))"
 }
 for _ in 1 2 3; do
   measure steersman http://127.0.0.1:18441/readyz http://127.0.0.1:18441/api/v1/write \
