@@ -117,9 +117,10 @@ type pending struct {
 // Append keeps b and returns its number. When it returns nil, b is on the disk.
 //
 // It wraps [fact.ErrBusy] when too much waits already, or when the log is full
-// of batches that a consumer has not done with. After another error, or when ctx
-// ends first, b is not in the log as its readers see it, but it may come back
-// after a crash.
+// of batches that a consumer has not done with. After another error b is not in
+// the log as its readers see it, but it may come back after a crash. When ctx
+// ends first, b may be in the log or not: a sender that was told so and sends
+// again may be heard twice.
 func (l *Log) Append(ctx context.Context, b *fact.Batch) (seq uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("append to the intake log: %w", err)
