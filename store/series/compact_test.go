@@ -18,6 +18,7 @@ import (
 func TestThroughBlocks(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
 	const step = 60
 	if _, err := s.Append(t.Context(), []fact.Series{one("gone", 0)}); err != nil {
 		t.Fatal(err)
@@ -84,6 +85,7 @@ func TestThroughBlocks(t *testing.T) {
 func TestDamageBehindBlocksIsMended(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
 	log := newLog()
 	for sec := 0; sec <= 10*hour; sec += 60 {
 		b := &fact.Batch{Source: "a", Received: base + int64(sec)*1000, Series: []fact.Series{one("metric_0", float64(sec)), one("metric_1", float64(sec-90))}}
@@ -122,6 +124,7 @@ func TestDamageBehindBlocksIsMended(t *testing.T) {
 		}
 	}
 	s = open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
 	if !s.Repaired() {
 		t.Fatalf("the store does not know that %d files of its logs were damaged", damaged)
 	}
@@ -135,6 +138,7 @@ func TestDamageBehindBlocksIsMended(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = open(t, dir, series.Options{})
+		series.CompactOnRequest(s)
 	}
 	if got := content(t, s); !slices.Equal(got, want) {
 		t.Errorf("%d samples after mending, want %d", len(got), len(want))

@@ -17,6 +17,7 @@ import (
 func full(t *testing.T, dir string) {
 	t.Helper()
 	s := open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
 	for sec := 0; sec <= 12*hour; sec += 60 {
 		batch := []fact.Series{one("up", float64(sec))}
 		if sec%7 == 0 && sec > hour {
