@@ -213,12 +213,13 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 			return fact.Proposal{}, false
 		}
 	} else {
-		s.Ranking, f.Answered, f.Doubts = ranking, now, 0
-		if blame := blameOf(&s.Ranking); blame != f.Blame {
+		if blame := blameOf(&ranking); blame != f.Blame {
+			s.Former = triage.Former{Ranking: s.Ranking, Until: now}
 			f.Blame, f.Steady, s.Changed = blame, 1, true
 		} else {
 			f.Steady++
 		}
+		s.Ranking, f.Answered, f.Doubts = ranking, now, 0
 	}
 	if f.Steady < steady || len(f.Offers) >= maxOffers {
 		return fact.Proposal{}, false

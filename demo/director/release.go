@@ -143,7 +143,7 @@ func (s *stage) wayBack(ctx context.Context) (string, error) {
 	if err := s.onlyV1(ctx); err != nil {
 		return "", fmt.Errorf("kept, but %w", err)
 	}
-	if err := s.over(ctx, s.calmed, entity("checkout")); err != nil {
+	if err := s.over(ctx, s.calmed, time.Now(), entity("checkout")); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("back in %.1fs, verified in %.1fs", back.Seconds(), verified.Seconds()), nil

@@ -28,6 +28,12 @@ type incident struct {
 	Proposals []string  `json:"proposals"`
 }
 
+// blamesNobody reports whether no service is held to be the cause: there was
+// not enough evidence, or it is the machine.
+func (i *incident) blamesNobody() bool {
+	return i.Abstained || len(i.Causes) == 0 || i.Causes[0].Kind == "host"
+}
+
 type cause struct {
 	Entity      string  `json:"entity"`
 	Kind        string  `json:"kind"`

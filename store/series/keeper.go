@@ -156,6 +156,7 @@ func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 		k.samples = true
 	}
 	k.done = seq
+	k.tally.seq.Set(float64(seq))
 	if k.mending > 0 && seq >= k.mending {
 		k.mended()
 	}
@@ -230,7 +231,7 @@ func (k *Keeper) checkpoint() error {
 		return fmt.Errorf("%w: %w", errCheckpoint, err)
 	}
 	k.saved, k.samples, k.savedAt = k.done, false, time.Now()
-	k.tally.seq.Set(float64(k.saved))
+	k.tally.saved.Set(float64(k.saved))
 	k.log.Keep(Consumer, k.saved)
 	return nil
 }
@@ -256,7 +257,7 @@ const otherSources = "others"
 // A tally counts samples by source and by what became of them.
 type tally struct {
 	accepted, fate *prometheus.CounterVec
-	seq            prometheus.Gauge
+	seq, saved     prometheus.Gauge
 
 	mu     sync.Mutex
 	source map[string]*Counts
@@ -273,13 +274,17 @@ func newTally(reg prometheus.Registerer) *tally {
 			Help: "What became of the accepted samples: stored, duplicate, or quarantined for a reason.",
 		}, []string{"source", "fate", "reason"}),
 		seq: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "steersman_series_log_seq",
+			Help: "Sequence number of the last batch of the intake log that was taken in.",
+		}),
+		saved: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "steersman_series_checkpoint",
 			Help: "The newest batch of the intake log whose samples are durable in the store.",
 		}),
 		source: make(map[string]*Counts),
 	}
 	if reg != nil {
-		reg.MustRegister(t.accepted, t.fate, t.seq)
+		reg.MustRegister(t.accepted, t.fate, t.seq, t.saved)
 	}
 	return t
 }

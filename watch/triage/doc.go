@@ -23,6 +23,10 @@
 // there are fewer requests. What explains rather than hurts joins when it is
 // about a service or host of the incident and began near the onset.
 //
+// When all symptoms of an incident had ended at least three seconds before others
+// began, of other kinds altogether, these are another trouble: they leave for an
+// incident of their own, and the first keeps the answer it had by then.
+//
 // An incident is resolved when all its symptoms ended at least Quiet ago. The
 // same harm to its likely cause within Reopen of their end opens it again;
 // anything else, and anything later, is a new incident.

@@ -16,11 +16,19 @@ type Story struct {
 	Paper   fact.Incident
 	Members []fact.Finding // everything that joined, in order of onset and ID
 	Ranking cause.Result
+	Former  Former
 	Before  flow.Sums // what flowed before the onset
 	Changed bool      // members or state changed since the paper was last written
 	Count   Count
 	Peak    fact.Impact // the worst so far
 	Notes   []string    // sentences about what was done, for the summary
+}
+
+// Former is the answer that went before one with another culprit, and until when
+// it was given.
+type Former struct {
+	Ranking cause.Result
+	Until   time.Time
 }
 
 // Count is how many requests were counted since the onset, and up to where.

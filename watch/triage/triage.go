@@ -55,6 +55,7 @@ func (t *Triage) Take(now time.Time, findings []fact.Finding, calls Calls) (open
 		}
 	}
 	t.attach(calls)
+	opened = append(opened, t.part(now)...)
 	t.settle(now)
 	return opened
 }

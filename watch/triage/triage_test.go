@@ -180,6 +180,70 @@ func TestResolveAndReopen(t *testing.T) {
 	}
 }
 
+// What begins in the same services after a trouble was over, and hurts in
+// another way, is another story. It joined the first, which was not known to be
+// over, and leaves it as soon as that is known.
+func TestAnotherTroubleParts(t *testing.T) {
+	for _, tt := range []struct {
+		name, later string
+		onset       float64
+		ended       float64 // of the first trouble; 0: it lasts
+		turned      float64 // when the answer changed
+		want        []int
+		blamed      string // in the first story
+	}{
+		{name: "slow after failing", later: "latency", onset: 64, ended: 60, want: []int{2, 2}, blamed: "payment"},
+		{name: "and the answer had changed by then", later: "latency", onset: 64, ended: 60, turned: 66, want: []int{2, 2}, blamed: "payment"},
+		{name: "the answer had changed before", later: "latency", onset: 64, ended: 60, turned: 50, want: []int{2, 2}, blamed: "catalog"},
+		{name: "failing again", later: "errors", onset: 64, ended: 60, want: []int{4}, blamed: "payment"},
+		{name: "too close to tell apart", later: "latency", onset: 62, ended: 60, want: []int{4}, blamed: "payment"},
+		{name: "while the first lasts", later: "latency", onset: 64, want: []int{4}, blamed: "payment"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			calls, tr := shopCalls(), triage.New(triage.Config{})
+			blame := func(service string) cause.Result {
+				return cause.Result{Causes: []fact.Cause{{Entity: watchtest.Service(service), Kind: fact.CauseErrors, Probability: 0.9}}}
+			}
+			first := []fact.Finding{finding(t, "errors payment<checkout 10"), finding(t, "errors checkout 11")}
+			tr.Take(at(14), first, calls)
+			s := tr.Stories()[0]
+			s.Ranking = blame("payment")
+			tr.Take(at(70), []fact.Finding{finding(t, fmt.Sprintf("%s checkout %g", tt.later, tt.onset)), finding(t, fmt.Sprintf("other payment %g", tt.onset+1))}, calls)
+			if len(tr.Stories()) != 1 {
+				t.Fatal("nobody knows yet that the first is over")
+			}
+			if tt.turned > 0 {
+				s.Former = triage.Former{Ranking: s.Ranking, Until: at(tt.turned)}
+				s.Ranking = blame("catalog")
+			}
+			if tt.ended > 0 {
+				first[0].Ended, first[1].Ended = at(tt.ended-1), at(tt.ended)
+			}
+			tr.Take(at(71), first, calls)
+			var got []int
+			for _, s := range tr.Stories() {
+				got = append(got, len(s.Members))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Fatalf("incidents with %v findings, want %v", got, tt.want)
+			}
+			if s.Blamed() != watchtest.Service(tt.blamed) {
+				t.Errorf("the first blames %s, want %s", s.Blamed(), tt.blamed)
+			}
+			if len(got) < 2 {
+				return
+			}
+			if o := tr.Stories()[1]; o.Paper.Onset != at(tt.onset) || o.Paper.ID == s.Paper.ID || o.Suffering(watchtest.Service("payment")) {
+				t.Errorf("the second: %+v", o.Paper)
+			}
+			tr.Take(at(73), nil, calls)
+			if s.Paper.State != fact.Resolved || s.Paper.Resolved != at(tt.ended) {
+				t.Errorf("the first is %s, resolved %v", s.Paper.State, s.Paper.Resolved)
+			}
+		})
+	}
+}
+
 // A bad version that gets no more requests cannot show that it is well again.
 func TestAVersionAloneDoesNotHoldAnIncidentOpen(t *testing.T) {
 	calls, tr := shopCalls(), triage.New(triage.Config{})

@@ -8,8 +8,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"runtime/pprof"
 	"regexp"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -49,8 +52,9 @@ func BenchmarkRemoteWrite(b *testing.B) {
 		senders.Wait()
 	}
 	caughtUp := func() {
-		for !regexp.MustCompile(`steersman_intake_lag_records\{consumer="watch"\} [0-9]\n`).MatchString(metricsOf(b, base)) {
-			time.Sleep(300 * time.Millisecond)
+		until := gauge(b, base, "steersman_intake_head")
+		for min(gauge(b, base, "steersman_watch_log_seq"), gauge(b, base, "steersman_series_log_seq")) < until {
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 	for range 3 {
@@ -68,6 +72,10 @@ func BenchmarkRemoteWrite(b *testing.B) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
+	if f, err := os.Create("/tmp/wheap.prof"); err == nil {
+		pprof.WriteHeapProfile(f)
+		f.Close()
+	}
 	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MB-heap")
 	if err := end(); err != nil {
 		b.Error(err)
@@ -111,7 +119,8 @@ func post(b *testing.B, url string, body []byte) {
 	}
 }
 
-func metricsOf(b *testing.B, base string) string {
+// gauge reads one of the worker's own metrics.
+func gauge(b *testing.B, base, name string) float64 {
 	resp, err := http.Get(base + "/metrics")
 	if err != nil {
 		b.Fatal(err)
@@ -121,7 +130,15 @@ func metricsOf(b *testing.B, base string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return string(all)
+	m := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindSubmatch(all)
+	if m == nil {
+		b.Fatalf("there is no %s", name)
+	}
+	v, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
 }
 
 func cpu(b *testing.B) time.Duration {
