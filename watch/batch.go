@@ -173,7 +173,7 @@ func (o *offer) became(e *fact.Event) string {
 		o.Settled = true
 		return fmt.Sprintf("%s: refused by %s at %s.", o.Title, told.By, at)
 	case e.Kind == "outcome" && told.Outcome != nil && told.Outcome.Helped:
-		o.Settled = true
+		o.Settled, o.Helped = true, true
 		return fmt.Sprintf("%s: it helped (%s).", o.Title, at)
 	case e.Kind == "outcome" && told.Outcome != nil:
 		o.Settled = true

@@ -42,7 +42,8 @@ type file struct {
 	Blame    string    // whom the last ranking blamed
 	Steady   int       // how many rankings in a row did so
 	Answered time.Time // when the present answer was given
-	Doubts   int       // how many rankings since then abstained
+	Backed   int       // how many rankings named the same culprit
+	Doubts   int       // how many rankings in a row abstained
 	Hash     string    // of the paper as it was last written
 	Written  time.Time
 	Offers   []offer
@@ -53,6 +54,7 @@ type offer struct {
 	ID, Key, Title string
 	Expires        time.Time
 	Settled        bool // a person or the gate has answered: not to be made again
+	Helped         bool // it was done, and what it was to mend is mended
 }
 
 func (f *file) offer(id string) *offer {
@@ -219,6 +221,9 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 		} else {
 			f.Steady++
 		}
+		if !sameCulprit(&s.Ranking, &ranking) {
+			f.Backed = 0
+		}
 		s.Ranking, f.Answered, f.Doubts = ranking, now, 0
 	}
 	if f.Steady < steady || len(f.Offers) >= maxOffers {
@@ -263,7 +268,9 @@ func (f *file) made(key string, now time.Time) bool {
 // while trouble fades, because what is left is no longer what it was about:
 // against another culprit with far less harm (unless a version is at fault,
 // which is told by comparison, not by size), against the same one with a
-// smaller figure for a while, and against a few abstentions.
+// smaller figure for a while. Against abstentions it stands for as many as
+// there were rankings that backed it, and for good once an action against it
+// has helped: what is still wrong then has another reason.
 func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
 	if f.Blame == "" {
 		return false
@@ -271,17 +278,23 @@ func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
 	smaller := new.Harm.Failed <= faded*old.Harm.Failed && new.Harm.Lost <= faded*old.Harm.Lost
 	if new.Abstained || len(new.Causes) == 0 {
 		f.Doubts++
-		return smaller || f.Doubts < doubtful
+		return smaller || f.Doubts < max(doubtful, f.Backed) || f.helped()
 	}
 	a, b := &old.Causes[0], &new.Causes[0]
 	if !sameCulprit(old, new) {
 		return smaller && b.Version == ""
 	}
+	f.Backed++
+	f.Doubts = 0
 	if now.Sub(opened) <= settleFor && new.Felt.Now >= old.Felt.Now/2 {
 		return false // the first seconds told too few cases to be exact
 	}
 	less := new.Felt.Now < 0.9*old.Felt.Now || a.Kind != b.Kind && new.Felt.Now < old.Felt.Now
 	return old.Felt.Kind == new.Felt.Kind && less && now.Sub(f.Answered) < fadeFor
+}
+
+func (f *file) helped() bool {
+	return slices.ContainsFunc(f.Offers, func(o offer) bool { return o.Helped })
 }
 
 func sameCulprit(a, b *cause.Result) bool {

@@ -56,6 +56,22 @@ func TestTroubles(t *testing.T) {
 			want: []string{"payment"},
 		},
 		{
+			name: "everything is slow a moment after a fault was over",
+			faults: []watchtest.Fault{
+				{From: begins, To: 200, Service: "payment", Fails: 0.4},
+				{From: 206, To: 240, Factor: 5},
+			},
+			want: []string{"payment", "?"},
+		},
+		{
+			name: "everything becomes slow while a known fault fades",
+			faults: []watchtest.Fault{
+				{From: begins, To: begins + 40, Service: "recommendation", Slower: 8 * time.Second},
+				{From: begins + 30, To: begins + 60, Factor: 5},
+			},
+			want: []string{"recommendation"},
+		},
+		{
 			name:   "a dependency that hangs until its callers give up",
 			faults: []watchtest.Fault{{From: begins, To: 240, Service: "recommendation", Slower: 8 * time.Second}},
 			want:   []string{"recommendation"},
