@@ -40,6 +40,10 @@ const (
 // A Series is some consecutive points of one series.
 type Series struct {
 	Labels Labels
+	// Ref is a small number by which the door knows the series, 0 if it does
+	// not. It is a hint that saves readers a search: the same number means
+	// probably the same labels. It is neither kept nor part of what is said.
+	Ref    uint32
 	Type   SeriesType
 	Unit   string // UCUM or Prometheus base unit as declared; may be empty
 	Help   string // as declared; may be empty

@@ -16,9 +16,19 @@ type Window struct {
 }
 
 // NewWindow returns a Window of the given size, cut to 1..MaxWindow.
-func NewWindow(size int) Window {
+func NewWindow(size int) Window { return NewWindows(1, size)[0] }
+
+// NewWindows returns n Windows that lie side by side in memory: for many it is
+// cheaper than one at a time, but none is freed before all are.
+func NewWindows(n, size int) []Window {
 	size = min(max(size, 1), MaxWindow)
-	return Window{ring: make([]float32, size), order: make([]uint8, 0, size)}
+	rings, orders := make([]float32, n*size), make([]uint8, n*size)
+	out := make([]Window, n)
+	for i := range out {
+		from, to := i*size, (i+1)*size
+		out[i] = Window{ring: rings[from:to:to], order: orders[from:from:to]}
+	}
+	return out
 }
 
 // Len returns the number of values held, Size the most it can hold.
@@ -127,12 +137,23 @@ func (w *Window) MAD() (median, mad float64) {
 
 // Values appends the values held to dst, oldest first.
 func (w *Window) Values(dst []float32) []float32 {
-	n := len(w.order)
-	if n < len(w.ring) {
-		return append(dst, w.ring[:n]...)
+	for v := range w.All {
+		dst = append(dst, v)
 	}
-	dst = append(dst, w.ring[w.next:]...)
-	return append(dst, w.ring[:w.next]...)
+	return dst
+}
+
+// All yields the values held, oldest first.
+func (w *Window) All(yield func(float32) bool) {
+	n, from := len(w.order), 0
+	if n == len(w.ring) {
+		from = int(w.next)
+	}
+	for i := range n {
+		if !yield(w.ring[(from+i)%len(w.ring)]) {
+			return
+		}
+	}
 }
 
 // Min returns the least value; NaN when empty.

@@ -35,8 +35,9 @@ func (w *Watcher) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 		w.graph.Observe(&b.Spans[i])
 		w.process(&b.Spans[i])
 	}
+	about := w.about
 	for i := range b.Series {
-		w.judge(&b.Series[i])
+		w.detect.Series(&b.Series[i], about)
 	}
 	for i := range b.Events {
 		w.event(&b.Events[i])
@@ -97,19 +98,13 @@ func (w *Watcher) process(sp *fact.Span) {
 	w.ring.Add(ms/1000, flow.Key{Server: sp.Entity, Side: flow.Process, Version: sp.Version, Instance: sp.Instance}, n)
 }
 
-func (w *Watcher) judge(s *fact.Series) {
-	id, ok := w.names[s.Labels]
-	if !ok {
-		id = entity.FromLabels(s.Labels)
-		if len(w.names) >= maxNames {
-			clear(w.names)
-		}
-		w.names[s.Labels] = id
-	}
+// about says what a new series is about, and takes note of hosts.
+func (w *Watcher) about(l fact.Labels) (fact.Entity, string) {
+	id := entity.FromLabels(l)
 	if id.Entity.Kind == fact.Host && len(w.state.Hosts) < maxHosts && !slices.Contains(w.state.Hosts, id.Entity) {
 		w.state.Hosts = append(w.state.Hosts, id.Entity)
 	}
-	w.detect.Series(id.Entity, id.Instance, s)
+	return id.Entity, id.Instance
 }
 
 // change keeps what people or pipelines did.

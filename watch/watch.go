@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/steersman-ops/steersman/fact"
-	"github.com/steersman-ops/steersman/signal/entity"
 	"github.com/steersman-ops/steersman/signal/topology"
 	"github.com/steersman-ops/steersman/watch/flow"
 	"github.com/steersman-ops/steersman/watch/metrics"
@@ -107,8 +106,7 @@ type Watcher struct {
 	ring   *flow.Ring
 	triage *triage.Triage
 	state  state
-	names  map[fact.Labels]entity.Identity // a cache
-	whole  bool                            // the last record was taken in whole
+	whole  bool // the last record was taken in whole
 	saving struct {
 		at    int64 // log time of the last snapshot, Unix milliseconds
 		bytes int
@@ -134,7 +132,6 @@ type state struct {
 const (
 	maxChanges = 500
 	maxHosts   = 100
-	maxNames   = 200_000
 )
 
 // New returns a Watcher that does nothing until Run is called.
@@ -168,7 +165,6 @@ func New(cfg Config, log Follower, out Outbox, series SeriesSink, opt Options) *
 func (w *Watcher) forget() {
 	w.ring, w.triage = flow.New(w.cfg.Flows), triage.New(w.cfg.Triage)
 	w.state = state{Files: make(map[string]*file)}
-	w.names = make(map[fact.Labels]entity.Identity)
 }
 
 // Run follows the log from the last snapshot until ctx ends, which is no

@@ -82,10 +82,23 @@ var _ learn.Detector = (*Detector)(nil)
 // New returns a Detector that has learned nothing. Many may share one cfg,
 // which must not be changed while they live.
 func New(cfg *Config) (*Detector, error) {
+	all, err := NewAll(cfg, 1)
+	if err != nil {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// NewAll returns n of them, side by side in memory.
+func NewAll(cfg *Config, n int) ([]Detector, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	return &Detector{cfg: cfg, window: stat.NewWindow(cfg.Window)}, nil
+	all := make([]Detector, n)
+	for i, w := range stat.NewWindows(n, cfg.Window) {
+		all[i] = Detector{cfg: cfg, window: w}
+	}
+	return all, nil
 }
 
 // single returns x as it would be kept.
@@ -153,7 +166,7 @@ func (d *Detector) Values(dst []float32) []float32 { return d.window.Values(dst)
 // The configuration is not part of it.
 func (d *Detector) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint16(b, uint16(d.window.Len()))
-	for _, v := range d.window.Values(nil) {
+	for v := range d.window.All {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b, nil
@@ -172,14 +185,15 @@ func (d *Detector) UnmarshalBinary(b []byte) error {
 	if b = b[2:]; len(b) != 4*n || n > d.cfg.Window {
 		return fmt.Errorf("level: restore %d values from %d bytes into a window of %d: they do not fit", n, len(b), d.cfg.Window)
 	}
-	w := stat.NewWindow(d.cfg.Window)
+	value := func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])) }
 	for i := range n {
-		v, err := single(float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))))
-		if err != nil {
+		if _, err := single(float64(value(i))); err != nil {
 			return fmt.Errorf("level: restore value %d: %w", i, err)
 		}
-		w.Push(v)
 	}
-	d.window = w
+	d.window.Reset()
+	for i := range n {
+		d.window.Push(value(i))
+	}
 	return nil
 }

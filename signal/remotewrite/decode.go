@@ -123,7 +123,7 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 
 // with returns the series with points.
 func (s *series) with(points []fact.Point) fact.Series {
-	out := fact.Series{Labels: s.labels, Points: points}
+	out := fact.Series{Labels: s.labels, Ref: s.ref, Points: points}
 	if s.declared != nil {
 		out.Type, out.Help, out.Unit = s.declared.typ, s.declared.help, s.declared.unit
 	}

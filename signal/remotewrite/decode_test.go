@@ -303,13 +303,44 @@ func TestForgets(t *testing.T) {
 	}
 	n := 0
 	for i := range d.known.shards {
-		n += len(d.known.shards[i].known.young) + len(d.known.shards[i].known.old)
+		n += len(d.known.shards[i].entries)
 	}
 	if n > 1000+shards {
 		t.Errorf("remembers %d series, the limit is 1000", n)
 	}
 	if n := len(d.known.families.known.young) + len(d.known.families.known.old); n > 1000/8+1 {
 		t.Errorf("remembers %d families", n)
+	}
+}
+
+// A ref names one series as long as it is known, whoever else comes, and after
+// the table was emptied perhaps another: it is a hint.
+func TestRefs(t *testing.T) {
+	d := newDecoder(signal.Limits{KnownSeries: 64 * shards})
+	send := func(i int) fact.Series {
+		res, ref := d.decode(marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "i", fmt.Sprint(i)), prompb.Sample{Timestamp: 1})}}))
+		if ref != nil {
+			t.Fatal(ref)
+		}
+		return res.series[0]
+	}
+	of := make(map[uint32]fact.Labels)
+	for i := range 1000 {
+		s := send(i)
+		if other, ok := of[s.Ref]; ok || s.Ref == 0 {
+			t.Fatalf("%s has the ref %d, as %s", s.Labels, s.Ref, other)
+		}
+		of[s.Ref] = s.Labels
+	}
+	for i := range 1000 {
+		if s := send(i); of[s.Ref] != s.Labels {
+			t.Fatalf("%s has the ref %d now, which was of %s", s.Labels, s.Ref, of[s.Ref])
+		}
+	}
+	for i := range 20 * 64 * shards {
+		if s := send(i); s.Labels.Get("i") != fmt.Sprint(i) || s.Ref == 0 || s.Ref > 65*shards {
+			t.Fatalf("series %d is %s, ref %d", i, s.Labels, s.Ref)
+		}
 	}
 }
 

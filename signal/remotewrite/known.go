@@ -18,21 +18,28 @@ type known struct {
 	shards   [shards]shard
 }
 
+// A shard is a hash table with linear probing. With 100,000 series a search
+// costs what memory it touches: here a place in slots, one in entries, and the
+// labels. A full shard is emptied; what still comes is soon back.
 type shard struct {
-	mu    sync.Mutex
-	known aged[uint64, series]
+	mu      sync.Mutex
+	most    int
+	slots   []uint32 // 1 + place in entries, 0 free; at most three quarters are taken
+	entries []series
 }
 
 type series struct {
+	hash     uint64
 	labels   fact.Labels
 	declared *declared
 	version  uint32 // of the families when declared was looked up
+	ref      uint32 // see fact.Series
 }
 
 func newKnown(most int) *known {
 	k := &known{seed: maphash.MakeSeed(), families: &families{known: aged[string, family]{most: most/8 + 1}}}
 	for i := range k.shards {
-		k.shards[i].known.most = most/shards + 1
+		k.shards[i].most = most/shards + 1
 	}
 	return k
 }
@@ -42,32 +49,76 @@ func newKnown(most int) *known {
 func (k *known) find(hash uint64, raw []byte, version uint32) (series, bool) {
 	sh := &k.shards[hash%shards]
 	sh.mu.Lock()
-	s, ok := sh.known.get(hash)
-	sh.mu.Unlock()
-	if !ok || !sameLabels(raw, s.labels.Encoded()) {
+	defer sh.mu.Unlock()
+	place := sh.find(hash)
+	if place < 0 || !sameLabels(raw, sh.entries[place].labels.Encoded()) {
 		return series{}, false
 	}
+	s := &sh.entries[place]
 	if s.version != version {
 		s.declared, s.version = k.families.declare(s.labels.Name())
-		k.put(hash, s)
 	}
-	return s, true
+	return *s, true
 }
 
 // add remembers a series.
 func (k *known) add(hash uint64, l fact.Labels) series {
-	s := series{labels: l}
+	s := series{hash: hash, labels: l}
 	s.declared, s.version = k.families.declare(l.Name())
-	k.put(hash, s)
+	sh := &k.shards[hash%shards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	place := sh.place(hash)
+	s.ref = uint32(place*shards) + uint32(hash%shards) + 1
+	sh.entries[place] = s
 	return s
 }
 
-func (k *known) put(hash uint64, s series) {
-	sh := &k.shards[hash%shards]
-	sh.mu.Lock()
-	sh.known.put(hash, s)
-	sh.mu.Unlock()
+// find returns the place of the entry with that hash, or -1.
+func (sh *shard) find(hash uint64) int {
+	if len(sh.slots) == 0 {
+		return -1
+	}
+	for i := sh.slot(hash); sh.slots[i] != 0; i = (i + 1) & (len(sh.slots) - 1) {
+		if place := int(sh.slots[i] - 1); sh.entries[place].hash == hash {
+			return place
+		}
+	}
+	return -1
 }
+
+// place returns the place for an entry with that hash: its own, or a new one.
+func (sh *shard) place(hash uint64) int {
+	if place := sh.find(hash); place >= 0 {
+		return place
+	}
+	if len(sh.entries) >= sh.most {
+		clear(sh.slots)
+		clear(sh.entries)
+		sh.entries = sh.entries[:0]
+	}
+	sh.entries = append(sh.entries, series{hash: hash})
+	if 4*len(sh.entries) > 3*len(sh.slots) {
+		sh.slots = make([]uint32, max(64, 2*len(sh.slots)))
+		for place := range sh.entries {
+			sh.link(place)
+		}
+	} else {
+		sh.link(len(sh.entries) - 1)
+	}
+	return len(sh.entries) - 1
+}
+
+func (sh *shard) link(place int) {
+	i := sh.slot(sh.entries[place].hash)
+	for sh.slots[i] != 0 {
+		i = (i + 1) & (len(sh.slots) - 1)
+	}
+	sh.slots[i] = uint32(place) + 1
+}
+
+// slot is where the search for a hash begins; its lowest bits chose the shard.
+func (sh *shard) slot(hash uint64) int { return int(hash/shards) & (len(sh.slots) - 1) }
 
 func (k *known) hash(raw []byte) uint64 { return maphash.Bytes(k.seed, raw) }
 

@@ -98,7 +98,7 @@ func (a *appending) series(in *fact.Series) {
 	if len(in.Points) == 0 {
 		return
 	}
-	e := a.store.refs.get(in.Labels)
+	e := a.store.refs.get(in)
 	if e == nil {
 		if e = a.admit(in); e == nil {
 			a.res.Invalid += len(in.Points)
@@ -133,7 +133,7 @@ func (a *appending) admit(in *fact.Series) *entry {
 		}
 		e.known = ref == 0
 	}
-	a.store.refs.add(in.Labels, e)
+	a.store.refs.add(in, e)
 	return e
 }
 

@@ -74,4 +74,4 @@ func (s *Store) Raw(ctx context.Context, name string) ([]fact.Series, error) {
 }
 
 // Forget makes the store remember nothing.
-func Forget(s *Store) { s.refs.entries = make(map[fact.Labels]*entry) }
+func Forget(s *Store) { s.refs.entries, s.refs.hinted = make(map[fact.Labels]*entry), nil }

@@ -17,12 +17,14 @@ import (
 
 // An entry is what is remembered of one series between batches.
 type entry struct {
+	key    fact.Labels
 	labels labels.Labels
 	ref    storage.SeriesRef
 	family *family
 	newest fact.Point // the newest sample of the series, if known
 	known  bool       // false: the database must be asked before anything is appended
 	used   uint64     // the round in which it was last used
+	gone   bool       // it is not in refs any more
 }
 
 // forgetNewest makes the next append look at the database first.
@@ -33,6 +35,7 @@ type refs struct {
 	max     int
 	round   uint64
 	entries map[fact.Labels]*entry
+	hinted  []*entry // by fact.Series.Ref; a look here goes before one into the map
 	dropped dropped
 }
 
@@ -48,32 +51,68 @@ func (r *refs) next() {
 	if gone == nil {
 		return
 	}
-	for key, e := range r.entries {
+	for _, e := range r.entries {
 		if gone[chunks.HeadSeriesRef(e.ref)] {
-			delete(r.entries, key)
+			r.remove(e)
 		}
 	}
 }
 
 // get returns the entry of a series, or nil.
-func (r *refs) get(key fact.Labels) *entry {
-	e := r.entries[key]
-	if e != nil {
-		e.used = r.round
+func (r *refs) get(in *fact.Series) *entry {
+	e := r.at(in.Ref)
+	if e == nil || e.key != in.Labels { // the same text at the same address is equal at a glance
+		if e = r.entries[in.Labels]; e == nil {
+			return nil
+		}
+		r.hint(in.Ref, e)
 	}
+	e.used = r.round
 	return e
 }
 
+// at returns the entry that the hint names, or nil.
+func (r *refs) at(ref uint32) *entry {
+	if int(ref) >= len(r.hinted) {
+		return nil
+	}
+	if e := r.hinted[ref]; e != nil && e.gone {
+		r.hinted[ref] = nil
+	}
+	return r.hinted[ref]
+}
+
+// hint remembers what the number stood for last.
+func (r *refs) hint(ref uint32, e *entry) {
+	if ref == 0 || int(ref) > 2*r.max {
+		return
+	}
+	if more := int(ref) + 1 - len(r.hinted); more > 0 {
+		r.hinted = append(r.hinted, make([]*entry, more)...)
+	}
+	r.hinted[ref] = e
+}
+
 // add remembers an entry, and makes room for it if need be.
-func (r *refs) add(key fact.Labels, e *entry) {
+func (r *refs) add(in *fact.Series, e *entry) {
 	if len(r.entries) >= r.max {
 		r.evict()
 	}
-	e.used = r.round
-	r.entries[own(key)] = e
+	e.key, e.used = in.Labels, r.round
+	if in.Ref == 0 {
+		e.key = own(in.Labels)
+	}
+	r.entries[e.key] = e
+	r.hint(in.Ref, e)
 }
 
-// own copies the text of key, which may be a small part of a large batch.
+func (r *refs) remove(e *entry) {
+	delete(r.entries, e.key)
+	e.gone = true // a hint may still hold it
+}
+
+// own copies the text of key, which may be a small part of a large batch. What
+// a door knows has text of its own.
 func own(key fact.Labels) fact.Labels {
 	out, err := fact.DecodeLabels(strings.Clone(key.Encoded()))
 	if err != nil {
@@ -88,12 +127,12 @@ func own(key fact.Labels) fact.Labels {
 func (r *refs) evict() {
 	want := r.max - r.max/8 - 1
 	for _, all := range []bool{false, true} {
-		for key, e := range r.entries {
+		for _, e := range r.entries {
 			if len(r.entries) <= want {
 				return
 			}
 			if all || e.used < r.round {
-				delete(r.entries, key)
+				r.remove(e)
 			}
 		}
 	}

@@ -86,6 +86,7 @@ func (o Options) tsdbOptions() *tsdb.Options {
 	t.WALSegmentSize = 32 << 20 // the last segment is synced again and again, and replayed at start
 	t.StripeSize = 1 << 12      // 16,384 by default, for millions of series
 	t.HeadChunksWriteBufferSize = 512 << 10
+	t.IsolationDisabled = true // a query may see part of a batch: a batch is a request, not a whole scrape
 	return t
 }
 

@@ -1,7 +1,9 @@
 package series_test
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,6 +239,33 @@ func TestForgettingChangesNothing(t *testing.T) {
 			if err != nil || got != want {
 				t.Fatalf("round %d, %s: %+v, %v; want %+v", round, name, got, err, want)
 			}
+		}
+	}
+}
+
+// A hint is never believed: whatever the numbers, also those of series that were
+// forgotten, samples come to the series with the labels.
+func TestHintsAreOnlyHints(t *testing.T) {
+	s := open(t, t.TempDir(), series.Options{})
+	series.Remember(s, 10)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	want := make(map[string][]fact.Point)
+	for sec := range 400 {
+		name := fmt.Sprint("m", rnd.IntN(20))
+		in := one(name, float64(sec))
+		in.Ref = uint32(rnd.IntN(24))
+		if rnd.IntN(2) == 0 {
+			in.Ref = 1 + uint32(name[len(name)-1]) // often the same for the same
+		}
+		if got, err := s.Append(t.Context(), []fact.Series{in}); err != nil || got.Stored != 1 {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+		want[name] = append(want[name], in.Points...)
+	}
+	for name, points := range want {
+		got, err := s.Raw(t.Context(), name)
+		if err != nil || len(got) != 1 || !equalBits(got[0].Points, points) {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, points)
 		}
 	}
 }

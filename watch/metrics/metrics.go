@@ -88,7 +88,7 @@ func New(cfg Config) *Metrics {
 }
 
 func (m *Metrics) reset() {
-	*m = Metrics{cfg: m.cfg, meters: m.meters, flows: newFlows(), series: newSeriesSet()}
+	*m = Metrics{cfg: m.cfg, meters: m.meters, flows: newFlows(), series: newSeriesSet(m.cfg.MaxSeries)}
 }
 
 // Stats returns what was watched so far.

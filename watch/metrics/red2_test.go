@@ -539,7 +539,7 @@ func TestSeriesOfRequestsAreNoSecondStory(t *testing.T) {
 				one.Points[0].V = count
 			}
 			if s%3 == 0 {
-				m.Series(svc(service), "", one)
+				m.Series(one, tells(svc(service), ""))
 			}
 		}
 		m.Step(w.second(s))

@@ -37,7 +37,7 @@ func seriesLevel() *level.Config {
 // A series is what is remembered of one.
 type series struct {
 	labels         fact.Labels
-	level          *level.Detector
+	level          level.Detector // it belongs to the place
 	ep             *episode
 	prev           float64 // the last value of a counter
 	last           int64   // when the latest sample was, ms; zero: never
@@ -56,15 +56,17 @@ type series struct {
 	unit           string
 }
 
-const chunk = 1024
+const chunk = 256
 
 // seriesSet holds the series in chunks that never move, in order of arrival.
 type seriesSet struct {
 	byLabels map[fact.Labels]int32
+	hinted   []int32 // 1 + place by fact.Series.Ref, 0 for none; a look here goes before one into the map
 	chunks   [][]series
 	n        int32 // places in use or free
 	free     []int32
 	cfg      *level.Config
+	most     int // series at one time
 
 	groups     []group
 	byGroup    map[groupKey]int32
@@ -72,8 +74,8 @@ type seriesSet struct {
 	latest     int64 // the latest sample of any series, ms
 }
 
-func newSeriesSet() seriesSet {
-	return seriesSet{byLabels: make(map[fact.Labels]int32), byGroup: make(map[groupKey]int32), cfg: seriesLevel()}
+func newSeriesSet(most int) seriesSet {
+	return seriesSet{byLabels: make(map[fact.Labels]int32), byGroup: make(map[groupKey]int32), cfg: seriesLevel(), most: most}
 }
 
 func (s *seriesSet) at(i int32) *series { return &s.chunks[i/chunk][i%chunk] }
@@ -86,18 +88,58 @@ func (s *seriesSet) place() int32 {
 		return i
 	}
 	if int(s.n) == len(s.chunks)*chunk {
-		s.chunks = append(s.chunks, make([]series, chunk))
+		all := make([]series, chunk)
+		for i, lvl := range newLevels(s.cfg, chunk) {
+			all[i].level = lvl
+		}
+		s.chunks = append(s.chunks, all)
 	}
 	s.n++
 	return s.n - 1
 }
 
-// Series takes points of one series that tells of e, and of one instance of
-// it. The labels are its identity. Points not after the latest are ignored.
-func (m *Metrics) Series(e fact.Entity, instance string, s *fact.Series) {
-	i, ok := m.series.byLabels[s.Labels]
+// fill puts x in its place, with nothing learned.
+func (s *seriesSet) fill(i int32, x series) *series {
+	to := s.at(i)
+	x.level = to.level
+	x.level.Reset()
+	*to = x
+	return to
+}
+
+// find returns the place of a series, or -1.
+func (s *seriesSet) find(in *fact.Series) int32 {
+	if ref := int(in.Ref); ref < len(s.hinted) && s.hinted[ref] != 0 {
+		if i := s.hinted[ref] - 1; s.at(i).labels == in.Labels { // the same text at the same address is equal at a glance
+			return i
+		}
+	}
+	i, ok := s.byLabels[in.Labels]
 	if !ok {
-		if i, ok = m.addSeries(e, instance, s); !ok {
+		return -1
+	}
+	s.hint(in.Ref, i)
+	return i
+}
+
+// hint remembers what the number stood for last.
+func (s *seriesSet) hint(ref uint32, place int32) {
+	if ref == 0 || int(ref) > 2*s.most {
+		return
+	}
+	if more := int(ref) + 1 - len(s.hinted); more > 0 {
+		s.hinted = append(s.hinted, make([]int32, more)...)
+	}
+	s.hinted[ref] = place + 1
+}
+
+// Series takes points of one series. The labels are its identity, and about
+// tells, when they are new, what it is about and of which instance of that.
+// Points not after the latest are ignored.
+func (m *Metrics) Series(s *fact.Series, about func(fact.Labels) (fact.Entity, string)) {
+	i := m.series.find(s)
+	if i < 0 {
+		if i = m.addSeries(s, about); i < 0 {
 			return
 		}
 	}
@@ -107,25 +149,27 @@ func (m *Metrics) Series(e fact.Entity, instance string, s *fact.Series) {
 	}
 }
 
-func (m *Metrics) addSeries(e fact.Entity, instance string, s *fact.Series) (int32, bool) {
+// addSeries returns the place of a new series, or -1 if it is not watched.
+func (m *Metrics) addSeries(s *fact.Series, about func(fact.Labels) (fact.Entity, string)) int32 {
 	name := s.Labels.Name()
 	if !watched(name) {
 		m.stats.Skipped += uint64(len(s.Points))
-		return 0, false
+		return -1
 	}
 	if len(m.series.byLabels) >= m.cfg.MaxSeries {
 		m.stats.OverSeries += uint64(len(s.Points))
-		return 0, false
+		return -1
 	}
+	e, instance := about(s.Labels)
 	g := m.series.groupOf(e, instance, s.Labels)
 	i := m.series.place()
-	labels := s.Labels
-	*m.series.at(i) = series{
-		labels: labels, level: newLevel(m.series.cfg), used: true, group: g, unit: unitOf(name, s.Unit),
+	m.series.fill(i, series{
+		labels: s.Labels, used: true, group: g, unit: unitOf(name, s.Unit),
 		counter: s.Type == fact.Counter || s.Type == fact.Untyped && looksCounted(name),
-	}
-	m.series.byLabels[labels] = i
-	return i, true
+	})
+	m.series.byLabels[s.Labels] = i
+	m.series.hint(s.Ref, i)
+	return i
 }
 
 // watched reports whether a series of that name has a level worth watching.
@@ -370,7 +414,7 @@ func (m *Metrics) forgetSeries(before int64) {
 		}
 		m.series.left(s)
 		delete(m.series.byLabels, s.labels)
-		*s = series{}
+		m.series.fill(i, series{})
 		m.series.free = append(m.series.free, i)
 	}
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -17,7 +18,7 @@ func feed(m *Metrics, ls fact.Labels, typ fact.SeriesType, every time.Duration, 
 	last := map[string]fact.Finding{}
 	for i := range n {
 		t := epoch*1000 + int64(i)*every.Milliseconds()
-		m.Series(svc("a"), "a-1", &fact.Series{Labels: ls, Type: typ, Points: []fact.Point{{T: t, V: value(i)}}})
+		m.Series(&fact.Series{Labels: ls, Type: typ, Points: []fact.Point{{T: t, V: value(i)}}}, tells(svc("a"), "a-1"))
 		for _, f := range m.Tick(t + 1000) {
 			last[f.ID] = f
 		}
@@ -242,7 +243,7 @@ func TestAnInstanceThatIsGone(t *testing.T) {
 								continue
 							}
 						}
-						m.Series(svc("a"), instance, &fact.Series{Labels: named(fmt.Sprint("m", k), "instance", instance), Points: []fact.Point{{T: at, V: v}}})
+						m.Series(&fact.Series{Labels: named(fmt.Sprint("m", k), "instance", instance), Points: []fact.Point{{T: at, V: v}}}, tells(svc("a"), instance))
 					}
 				}
 				for _, f := range m.Tick(at) {
@@ -267,13 +268,13 @@ func TestSeriesBoundsAndForgetting(t *testing.T) {
 	m := New(Config{MaxSeries: 10, Forget: 10 * time.Minute})
 	at := epoch * 1000
 	for k := range 15 {
-		m.Series(svc("a"), fmt.Sprint(k), &fact.Series{Labels: named("x", "k", fmt.Sprint(k)), Points: []fact.Point{{T: at, V: 1}}})
+		m.Series(&fact.Series{Labels: named("x", "k", fmt.Sprint(k)), Points: []fact.Point{{T: at, V: 1}}}, tells(svc("a"), fmt.Sprint(k)))
 	}
 	m.Tick(at)
 	if s := m.Stats(); s.SeriesWatched != 10 || s.OverSeries != 5 || s.Samples != 10 {
 		t.Errorf("stats %+v, want 10 series watched and 5 samples too many", s)
 	}
-	m.Series(svc("a"), "0", &fact.Series{Labels: named("x", "k", "0"), Points: []fact.Point{{T: at, V: 1}}})
+	m.Series(&fact.Series{Labels: named("x", "k", "0"), Points: []fact.Point{{T: at, V: 1}}}, tells(svc("a"), "0"))
 	if s := m.Stats(); s.OutOfOrder != 1 {
 		t.Errorf("%d samples out of order, want 1", s.OutOfOrder)
 	}
@@ -281,7 +282,7 @@ func TestSeriesBoundsAndForgetting(t *testing.T) {
 	if s := m.Stats(); s.SeriesWatched != 0 || len(m.series.byGroup) != 0 {
 		t.Errorf("%d series and %d instances after an hour of silence, want none", s.SeriesWatched, len(m.series.byGroup))
 	}
-	m.Series(svc("b"), "b", &fact.Series{Labels: named("y"), Points: []fact.Point{{T: at + 3_700_000, V: 1}}})
+	m.Series(&fact.Series{Labels: named("y"), Points: []fact.Point{{T: at + 3_700_000, V: 1}}}, tells(svc("b"), "b"))
 	if s := m.Stats(); s.SeriesWatched != 1 || m.series.n != 10 {
 		t.Errorf("%d series in %d places, want one in one of the 10", s.SeriesWatched, m.series.n)
 	}
@@ -339,7 +340,7 @@ func BenchmarkSeries(b *testing.B) {
 	round := func(k int) {
 		for i := range list {
 			list[i].Points[0] = fact.Point{T: epoch*1000 + int64(k)*15_000, V: noise[(i*7+k)&4095]}
-			m.Series(fact.Entity{}, "", &list[i])
+			m.Series(&list[i], tells(fact.Entity{}, ""))
 		}
 	}
 	for k := range 70 {
@@ -357,4 +358,31 @@ func BenchmarkSeries(b *testing.B) {
 	}
 	b.ReportMetric(float64(cpuNanos()-start)/float64(b.N)/n, "cpu-ns/sample")
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/series")
+}
+
+// Hints are never believed: with any numbers the state is what it is without.
+func TestHintsAreOnlyHints(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	plain, hinted := New(Config{MaxSeries: 30, Forget: time.Minute}), New(Config{MaxSeries: 30, Forget: time.Minute})
+	for i := range 4000 {
+		at := int64(1+i) * 500
+		k := rnd.IntN(12) + i/1000*8 // some are forgotten and others come
+		s := fact.Series{Labels: named(fmt.Sprint("m", k)), Points: []fact.Point{{T: at, V: rnd.NormFloat64()}}}
+		plain.Series(&s, tells(svc("a"), "a-1"))
+		s.Ref = uint32(rnd.IntN(20))
+		if rnd.IntN(2) == 0 {
+			s.Ref = uint32(k + 1)
+		}
+		hinted.Series(&s, tells(svc("a"), "a-1"))
+		plain.Tick(at)
+		hinted.Tick(at)
+	}
+	a, err1 := plain.Snapshot()
+	b, err2 := hinted.Snapshot()
+	if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
+		t.Errorf("the states differ (%v, %v)", err1, err2)
+	}
+	if n := plain.Stats().SeriesWatched; n < 10 || n > 30 {
+		t.Errorf("%d series are watched", n)
+	}
 }

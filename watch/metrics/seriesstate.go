@@ -92,10 +92,6 @@ func (s *seriesSet) restoreOne(b []byte, st *state, eps finder) ([]byte, error) 
 		return b, err
 	}
 	unit := string(b[x.LabelBytes : x.LabelBytes+x.UnitBytes])
-	lvl := newLevel(s.cfg)
-	if err := lvl.UnmarshalBinary(b[x.LabelBytes+x.UnitBytes : size]); err != nil {
-		return b, err
-	}
 	ep, err := eps.get(x.Ep)
 	if err != nil {
 		return b, err
@@ -103,10 +99,13 @@ func (s *seriesSet) restoreOne(b []byte, st *state, eps finder) ([]byte, error) 
 	if _, twice := s.byLabels[labels]; twice || math.IsNaN(float64(x.Middle)) || math.IsNaN(float64(x.Spread)) {
 		return b, errors.New("it comes twice, or has no level")
 	}
-	*s.at(x.Place) = series{
-		labels: labels, level: lvl, ep: ep, prev: x.Prev, last: x.Last, learned: x.Learned, runFrom: x.RunFrom,
+	to := s.fill(x.Place, series{
+		labels: labels, ep: ep, prev: x.Prev, last: x.Last, learned: x.Learned, runFrom: x.RunFrom,
 		middle: x.Middle, spread: x.Spread, lo: x.Lo, hi: x.Hi, runExtreme: x.RunExtreme, every: x.Every, group: x.Group,
 		run: x.Run, calm: x.Calm, runUp: x.RunUp, counter: x.Counter, stale: x.Stale, used: true, unit: unit,
+	})
+	if err := to.level.UnmarshalBinary(b[x.LabelBytes+x.UnitBytes : size]); err != nil {
+		return b, err
 	}
 	s.byLabels[labels] = x.Place
 	return b[size:], nil

@@ -77,7 +77,7 @@ func play(m *Metrics, ins []input) (told []fact.Finding) {
 		m.Step(ins[i].step)
 		for j := range ins[i].series {
 			s := &ins[i].series[j]
-			m.Series(svc("a"), fmt.Sprint(j/6), s)
+			m.Series(s, tells(svc("a"), fmt.Sprint(j/6)))
 		}
 		told = append(told, m.Tick(ins[i].now)...)
 	}
@@ -171,7 +171,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	one := func() {
 		k++
 		s.Points[0] = fact.Point{T: epoch*1000 + k*15_000, V: 100 + r.NormFloat64()}
-		m.Series(svc("a"), "a-1", &s)
+		m.Series(&s, tells(svc("a"), "a-1"))
 	}
 	for range 200 {
 		one()

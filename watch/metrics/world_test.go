@@ -205,3 +205,8 @@ func within(at time.Time, from, to int64) bool {
 	s := at.Unix() - epoch
 	return s >= from && s <= to
 }
+
+// tells says of every series that it tells of the same.
+func tells(e fact.Entity, instance string) func(fact.Labels) (fact.Entity, string) {
+	return func(fact.Labels) (fact.Entity, string) { return e, instance }
+}

@@ -8,8 +8,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"runtime/pprof"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -72,10 +70,6 @@ func BenchmarkRemoteWrite(b *testing.B) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if f, err := os.Create("/tmp/wheap.prof"); err == nil {
-		pprof.WriteHeapProfile(f)
-		f.Close()
-	}
 	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MB-heap")
 	if err := end(); err != nil {
 		b.Error(err)
