@@ -145,8 +145,8 @@ func TestDamagedSnapshot(t *testing.T) {
 		return b
 	}
 	for name, data := range map[string][]byte{
-		"empty": {}, "cut": whole[:len(whole)/2], "no magic": flip(3), "one bit in the checksum": flip(30), "one bit in the middle": flip(len(whole) / 2),
-		"older version": bytes.Replace(whole, []byte("snapshot 2"), []byte("snapshot 1"), 1),
+		"empty": {}, "cut": whole[:len(whole)/2], "no magic": flip(3), "one bit in the checksum": flip(len(whole) - 5), "one bit of a length": flip(30), "one bit in the middle": flip(len(whole) / 2),
+		"older version": bytes.Replace(whole, []byte("snapshot 3"), []byte("snapshot 2"), 1),
 	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)

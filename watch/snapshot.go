@@ -1,26 +1,28 @@
 package watch
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// The snapshot is one file: the magic line, the SHA-256 of the rest, and the
-// parts, each after its length (uvarint): a gob of the watcher's own state, and
-// what the map, the detectors, the flows and the incidents make of theirs. The
-// number in the magic line is the version of the format; the parts carry
-// versions of their own.
+// The snapshot is one file: the magic line; the parts, each after its length
+// (uvarint): a gob of the watcher's own state, and what the map, the flows and
+// the incidents make of theirs; what the detectors make of theirs, without a
+// length; and the SHA-256 of all of it. The number in the magic line is the
+// version of the format; the parts carry versions of their own.
 const (
 	snapshotName  = "watch.snapshot"
-	snapshotMagic = "steersman watch snapshot 2\n"
+	snapshotMagic = "steersman watch snapshot 3\n"
 	// snapshotCheap is the size that may be written every SnapshotEvery; twice
 	// the size is written half as often.
 	snapshotCheap = 4 << 20
@@ -29,41 +31,45 @@ const (
 
 type snapshot struct {
 	State                       state
-	Graph, Detect, Ring, Triage []byte
+	Graph, Ring, Triage, Detect []byte
 }
 
 var errSnapshot = errors.New("not a snapshot that can be read")
 
-// encode returns the pieces of the file. They are not put together: with many
-// series there is much of it, and each copy would be held at the same time.
-func (w *Watcher) encode() ([][]byte, error) {
+// encode writes the file. The detectors write as they go: with many series
+// there is much of it, which need not be in memory twice.
+func (w *Watcher) encode(file io.Writer) error {
+	sum := sha256.New()
+	to := bufio.NewWriterSize(io.MultiWriter(file, sum), 256<<10)
 	var own bytes.Buffer
 	if err := gob.NewEncoder(&own).Encode(&w.state); err != nil {
-		return nil, fmt.Errorf("encode snapshot: %w", err)
+		return fmt.Errorf("encode snapshot: %w", err)
 	}
-	sum := sha256.New()
-	pieces := [][]byte{[]byte(snapshotMagic), nil}
+	to.WriteString(snapshotMagic) // an error stays and comes back from Flush
 	for _, part := range []struct {
 		name string
 		from func() ([]byte, error)
 	}{
 		{"the watch", func() ([]byte, error) { return own.Bytes(), nil }},
 		{"the map", w.graph.Snapshot},
-		{"the detectors", w.detect.Snapshot},
 		{"the flows", w.ring.Snapshot},
 		{"the incidents", w.triage.Snapshot},
 	} {
 		data, err := part.from()
 		if err != nil {
-			return nil, fmt.Errorf("snapshot of %s: %w", part.name, err)
+			return fmt.Errorf("snapshot of %s: %w", part.name, err)
 		}
-		size := binary.AppendUvarint(nil, uint64(len(data)))
-		sum.Write(size)
-		sum.Write(data)
-		pieces = append(pieces, size, data)
+		to.Write(binary.AppendUvarint(nil, uint64(len(data))))
+		to.Write(data)
 	}
-	pieces[1] = sum.Sum(nil)
-	return pieces, nil
+	if err := w.detect.Save(to); err != nil {
+		return fmt.Errorf("snapshot of the detectors: %w", err)
+	}
+	if err := to.Flush(); err != nil {
+		return err
+	}
+	_, err := file.Write(sum.Sum(nil))
+	return err
 }
 
 func decode(data []byte) (s snapshot, err error) {
@@ -71,18 +77,20 @@ func decode(data []byte) (s snapshot, err error) {
 	if !ok {
 		return s, fmt.Errorf("%w: it does not begin with %q", errSnapshot, snapshotMagic)
 	}
-	if len(rest) < sha256.Size || sha256.Sum256(rest[sha256.Size:]) != [sha256.Size]byte(rest[:sha256.Size]) {
+	end := len(data) - sha256.Size
+	if len(rest) < sha256.Size || sha256.Sum256(data[:end]) != [sha256.Size]byte(data[end:]) {
 		return s, fmt.Errorf("%w: its checksum is wrong", errSnapshot)
 	}
-	rest = rest[sha256.Size:]
+	rest = rest[:len(rest)-sha256.Size]
 	var own []byte
-	for _, to := range []*[]byte{&own, &s.Graph, &s.Detect, &s.Ring, &s.Triage} {
+	for _, to := range []*[]byte{&own, &s.Graph, &s.Ring, &s.Triage} {
 		size, n := binary.Uvarint(rest)
 		if n <= 0 || size > uint64(len(rest)-n) {
 			return s, fmt.Errorf("%w: a part is cut off", errSnapshot)
 		}
 		*to, rest = rest[n:n+int(size)], rest[n+int(size):]
 	}
+	s.Detect = rest
 	if err := gob.NewDecoder(bytes.NewReader(own)).Decode(&s.State); err != nil {
 		return s, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
@@ -90,9 +98,9 @@ func decode(data []byte) (s snapshot, err error) {
 }
 
 // snapshotIfDue begins a snapshot when enough log time has passed since the
-// last one. The state is taken at once; a slow disk delays the next snapshot,
-// not the watching, and a full one neither: the log is kept until a snapshot
-// has been written, so only a restart becomes slower.
+// last one. The state is written at once, to the system's memory; a slow disk
+// delays the next snapshot, not the watching, and a full one neither: the log is
+// kept until a snapshot is durable, so only a restart becomes slower.
 func (w *Watcher) snapshotIfDue() {
 	w.snapshotDone(false)
 	every := w.cfg.SnapshotEvery
@@ -108,31 +116,45 @@ func (w *Watcher) snapshotIfDue() {
 	w.save()
 }
 
-// save begins to write the snapshot beside the old one, to be renamed into its
-// place. snapshotDone must be asked for the end. The derived series that the
-// state stands for come first: what is not on disk would not be derived again.
+// save writes the snapshot beside the old one, and begins to make it durable
+// and rename it into its place. snapshotDone must be asked for the end. The
+// derived series that the state stands for come first: what is not on disk would
+// not be derived again.
 func (w *Watcher) save() {
-	pieces, err := w.encode()
+	path := filepath.Join(w.opt.Dir, snapshotName)
+	file, size, err := w.write(path + ".new")
+	w.saving.at = w.state.Now
 	if err != nil {
-		w.saving.at = w.state.Now
-		w.opt.Logger.Error("the state of the watch cannot be saved", "err", err)
+		w.opt.Logger.Error("the state of the watch cannot be saved; it is tried again, and the log kept until then", "err", err)
 		return
 	}
-	size := 0
-	for _, p := range pieces {
-		size += len(p)
-	}
 	done := make(chan error, 1)
-	w.saving.at, w.saving.bytes, w.saving.seq, w.saving.done = w.state.Now, size, w.state.Seq, done
-	path := filepath.Join(w.opt.Dir, snapshotName)
+	w.saving.bytes, w.saving.seq, w.saving.done = size, w.state.Seq, done
 	go func() {
 		defer close(done)
 		if err := w.series.Sync(); err != nil {
-			done <- fmt.Errorf("sync the derived series: %w", err)
-		} else if err := write(path, pieces); err != nil {
+			done <- errors.Join(fmt.Errorf("sync the derived series: %w", err), file.Close())
+		} else if err := settle(file, path); err != nil {
 			done <- fmt.Errorf("write snapshot %s: %w", path, err)
 		}
 	}()
+}
+
+// write writes the file and returns it, open, and its size.
+func (w *Watcher) write(path string) (*os.File, int, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = w.encode(file)
+	var size int64
+	if err == nil {
+		size, err = file.Seek(0, io.SeekCurrent)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return file, int(size), nil
 }
 
 // snapshotDone looks whether the snapshot under way, if there is one, has come
@@ -161,22 +183,12 @@ func (w *Watcher) snapshotDone(wait bool) {
 	w.log.Keep(Consumer, w.saving.seq)
 }
 
-// write makes the file durable under its name, or leaves the old one.
-func write(path string, pieces [][]byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+// settle makes the file durable under the name path, or leaves the old one.
+func settle(file *os.File, path string) error {
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	for _, p := range pieces {
-		if _, err = f.Write(p); err != nil {
-			break
-		}
-	}
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := os.Rename(file.Name(), path); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -221,14 +233,14 @@ func (w *Watcher) load(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("snapshot of the empty map: %w", err)
 	}
-	detect, err := w.detect.Snapshot()
-	if err != nil {
+	var detect bytes.Buffer
+	if err := w.detect.Save(&detect); err != nil {
 		return fmt.Errorf("snapshot of the empty detectors: %w", err)
 	}
 	err = errors.Join(w.graph.Restore(s.Graph), w.detect.Restore(s.Detect), w.ring.Restore(s.Ring), w.triage.Restore(s.Triage))
 	if err != nil {
 		w.forget()
-		return errors.Join(err, w.graph.Restore(graph), w.detect.Restore(detect))
+		return errors.Join(err, w.graph.Restore(graph), w.detect.Restore(detect.Bytes()))
 	}
 	w.state = s.State
 	if w.state.Files == nil {

@@ -377,8 +377,8 @@ func TestHintsAreOnlyHints(t *testing.T) {
 		plain.Tick(at)
 		hinted.Tick(at)
 	}
-	a, err1 := plain.Snapshot()
-	b, err2 := hinted.Snapshot()
+	a, err1 := snapshot(plain)
+	b, err2 := snapshot(hinted)
 	if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
 		t.Errorf("the states differ (%v, %v)", err1, err2)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -23,12 +24,9 @@ type seriesState struct {
 	LabelBytes, UnitBytes, LvlSize uint32
 }
 
-// seriesBytes is about what one series takes.
-const seriesBytes = 640
-
-// appendAll writes the series in use, in order of place.
-func (s *seriesSet) appendAll(b []byte, ep func(*episode) int32) ([]byte, error) {
-	var lvl []byte
+// save writes the series in use, in order of place.
+func (s *seriesSet) save(to io.Writer, ep func(*episode) int32) error {
+	var b, lvl []byte
 	for i := range s.n {
 		x := s.at(i)
 		if !x.used {
@@ -36,19 +34,21 @@ func (s *seriesSet) appendAll(b []byte, ep func(*episode) int32) ([]byte, error)
 		}
 		var err error
 		if lvl, err = x.level.AppendBinary(lvl[:0]); err != nil {
-			return nil, err
+			return err
 		}
 		labels := x.labels.Encoded()
-		b, err = binary.Append(b, binary.LittleEndian, &seriesState{
+		b, err = binary.Append(b[:0], binary.LittleEndian, &seriesState{
 			i, x.prev, x.last, x.learned, x.runFrom, x.middle, x.spread, x.lo, x.hi, x.runExtreme, x.every, x.group, ep(x.ep),
 			x.run, x.calm, x.runUp, x.counter, x.stale, uint32(len(labels)), uint32(len(x.unit)), uint32(len(lvl)),
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		b = append(append(append(b, labels...), x.unit...), lvl...)
+		if _, err := to.Write(append(append(append(b, labels...), x.unit...), lvl...)); err != nil {
+			return err
+		}
 	}
-	return b, nil
+	return nil
 }
 
 func (s *seriesSet) restoreAll(st *state, eps finder) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -34,7 +35,7 @@ type state struct {
 	FreePlaces                []int32
 	Latest                    int64
 
-	series []byte // see appendAll; they follow the gob, which would copy them more than once
+	series []byte // see save; they follow the gob, which would hold them all at once
 }
 
 type flowState struct {
@@ -73,8 +74,8 @@ type groupState struct {
 	Ep            int32
 }
 
-// Snapshot returns the whole state. m is not changed.
-func (m *Metrics) Snapshot() ([]byte, error) {
+// Save writes the whole state. m is not changed.
+func (m *Metrics) Save(to io.Writer) error {
 	st := state{
 		Version: stateVersion, Now: m.now, Swept: m.swept, Stats: m.stats, Second: m.flows.second, LastAny: m.flows.lastAny, LastBusy: m.flows.lastBusy,
 		Busy: m.flows.busy, LastStall: m.flows.lastStall, AnySince: m.flows.anySince, Stalled: m.flows.stalled, Slower: m.flows.slower[:], FreeGroups: m.series.freeGroups, Places: m.series.n, FreePlaces: m.series.free, Latest: m.series.latest,
@@ -93,7 +94,7 @@ func (m *Metrics) Snapshot() ([]byte, error) {
 	for _, f := range m.flows.list {
 		fs, err := f.state(ep)
 		if err != nil {
-			return nil, fmt.Errorf("snapshot %s: %w", f.key.Server, err)
+			return fmt.Errorf("save %s: %w", f.key.Server, err)
 		}
 		st.Flows = append(st.Flows, fs)
 	}
@@ -102,14 +103,15 @@ func (m *Metrics) Snapshot() ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if err := gob.NewEncoder(&buf).Encode(&st); err != nil {
-		return nil, fmt.Errorf("snapshot the detectors: %w", err)
+		return fmt.Errorf("save the detectors: %w", err)
 	}
-	out := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+buf.Len()+len(m.series.byLabels)*seriesBytes), uint64(buf.Len()))
-	out, err := m.series.appendAll(append(out, buf.Bytes()...), ep)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot the series: %w", err)
+	if _, err := to.Write(append(binary.AppendUvarint(nil, uint64(buf.Len())), buf.Bytes()...)); err != nil {
+		return fmt.Errorf("save the detectors: %w", err)
 	}
-	return out, nil
+	if err := m.series.save(to, ep); err != nil {
+		return fmt.Errorf("save the series: %w", err)
+	}
+	return nil
 }
 
 func (f *flow) state(ep func(*episode) int32) (flowState, error) {
@@ -131,7 +133,7 @@ func (s *slowSignal) state(ep func(*episode) int32) (slowState, error) {
 	return slowState{b, s.gather, s.waiting, s.run, s.plain, s.since, ep(s.ep)}, err
 }
 
-// Restore replaces the state by one that Snapshot gave. After an error m has
+// Restore replaces the state by one that Save wrote. After an error m has
 // learned nothing.
 func (m *Metrics) Restore(data []byte) error {
 	m.reset()

@@ -117,14 +117,14 @@ func TestSnapshotAnywhereChangesNothing(t *testing.T) {
 	for _, cut := range []int{0, 1, 30, 100, 127, 133, 224, 240, 260, 333, 402, 450, 505, 520, 599} {
 		a, b := New(Config{}), New(Config{})
 		told := play(a, ins[:cut])
-		data, err := a.Snapshot()
+		data, err := snapshot(a)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Restore(data); err != nil {
 			t.Fatal(err)
 		}
-		again, err := b.Snapshot()
+		again, err := snapshot(b)
 		if err != nil || !bytes.Equal(data, again) {
 			t.Fatalf("cut at %d: the snapshot of what was restored differs (error %v)", cut, err)
 		}
@@ -141,7 +141,7 @@ func FuzzRestore(f *testing.F) {
 	ins := eventful(1)[:140]
 	m := New(Config{})
 	play(m, ins)
-	data, err := m.Snapshot()
+	data, err := snapshot(m)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func FuzzRestore(f *testing.F) {
 			return
 		}
 		play(m, ins[:3])
-		if _, err := m.Snapshot(); err != nil {
+		if _, err := snapshot(m); err != nil {
 			t.Errorf("what was restored cannot be written: %v", err)
 		}
 	})

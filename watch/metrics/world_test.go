@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -209,4 +210,11 @@ func within(at time.Time, from, to int64) bool {
 // tells says of every series that it tells of the same.
 func tells(e fact.Entity, instance string) func(fact.Labels) (fact.Entity, string) {
 	return func(fact.Labels) (fact.Entity, string) { return e, instance }
+}
+
+// snapshot is what is saved of m.
+func snapshot(m *Metrics) ([]byte, error) {
+	var b bytes.Buffer
+	err := m.Save(&b)
+	return b.Bytes(), err
 }
