@@ -20,9 +20,28 @@ measure() { # name, ready URL, write URL, command…
   for _ in $(seq 200); do curl -fsS -o /dev/null "$ready" 2>/dev/null && break; sleep 0.1; done
   printf '%-16s ' "$name"
   "$load" -url "$url" -pid "$pid" -series "$series" -rounds "$rounds" || tail -n 5 "$dir/$name.log"
+  [ "$name" != steersman ] || drain
   kill "$pid"
   wait "$pid" 2>/dev/null || true
   rm -rf "${dir:?}/$name"
+}
+ticks() { # of processor time, of the server and its child, 10 ms each
+  local p sum=0
+  for p in "$pid" $(pgrep -P "$pid"); do sum=$((sum + $(sed 's/.*) //' "/proc/$p/stat" | awk '{print $12 + $13}'))); done
+  echo "$sum"
+}
+# drain waits until what was acknowledged is stored and watched, and says what
+# that took on top.
+drain() {
+  local before
+  before=$(ticks)
+  until curl -fsS http://127.0.0.1:18441/metrics | awk '
+    $1 == "steersman_intake_head" {head = $2}
+    $1 == "steersman_series_log_seq" {series = $2}
+    $1 == "steersman_watch_log_seq" {watch = $2}
+    END {exit !(head > 0 && series + 1 >= head && watch + 1 >= head)}'; do sleep 0.1; done
+  printf '%-16s and %d ns a sample after the last answer, until everything was stored and watched\n' "" \
+    "$((($(ticks) - before) * 10000000 / (series * (rounds - 2))))"
 }
 for _ in 1 2 3; do
   measure steersman http://127.0.0.1:18441/readyz http://127.0.0.1:18441/api/v1/write \
