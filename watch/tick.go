@@ -28,6 +28,7 @@ const (
 	changesBack = 10 * time.Minute // before the onset
 	maxChange   = 20               // listed in one incident
 	doubtful    = 15               // rankings in a row that must abstain before an answer is taken back
+	backing     = 30               // of the rankings that backed an answer, how many at most count against another
 	faded       = 0.3              // of the harm that the answer was about
 	fadeFor     = 30 * time.Second // for so long an answer stands while its figure shrinks
 	settleFor   = 10 * time.Second // for so long after the opening a figure may still become smaller
@@ -43,7 +44,7 @@ type file struct {
 	Steady   int       // how many rankings in a row did so
 	Answered time.Time // when the present answer was given
 	Backed   int       // how many rankings named the same culprit
-	Doubts   int       // how many rankings in a row abstained
+	Doubts   int       // how many rankings in a row named another, or nobody
 	Hash     string    // of the paper as it was last written
 	Written  time.Time
 	Offers   []offer
@@ -268,21 +269,24 @@ func (f *file) made(key string, now time.Time) bool {
 // while trouble fades, because what is left is no longer what it was about:
 // against another culprit with far less harm (unless a version is at fault,
 // which is told by comparison, not by size), against the same one with a
-// smaller figure for a while. Against abstentions it stands for as many as
-// there were rankings that backed it, and for good once an action against it
-// has helped: what is still wrong then has another reason.
+// smaller figure for a while. Against other answers in a row it stands for as
+// many as have backed it (of abstentions, some more), so that what comes on top
+// later does not take the place of what has long been known; and against
+// abstentions for good once an action against it has helped.
 func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
 	if f.Blame == "" {
 		return false
 	}
 	smaller := new.Harm.Failed <= faded*old.Harm.Failed && new.Harm.Lost <= faded*old.Harm.Lost
-	if new.Abstained || len(new.Causes) == 0 {
+	if !sameCulprit(old, new) {
 		f.Doubts++
+	}
+	if new.Abstained || len(new.Causes) == 0 {
 		return smaller || f.Doubts < max(doubtful, f.Backed) || f.helped()
 	}
 	a, b := &old.Causes[0], &new.Causes[0]
 	if !sameCulprit(old, new) {
-		return smaller && b.Version == ""
+		return b.Version == "" && (smaller || f.Doubts <= min(f.Backed, backing))
 	}
 	f.Backed++
 	f.Doubts = 0

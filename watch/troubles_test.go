@@ -72,6 +72,14 @@ func TestTroubles(t *testing.T) {
 			want: []string{"recommendation"},
 		},
 		{
+			name: "another fails for some seconds while the first fades",
+			faults: []watchtest.Fault{
+				{From: begins, To: begins + 40, Service: "inventory", Slower: 300 * time.Millisecond},
+				{From: begins + 41, To: begins + 50, Service: "cart", Fails: 0.5},
+			},
+			want: []string{"inventory"},
+		},
+		{
 			name:   "a dependency that hangs until its callers give up",
 			faults: []watchtest.Fault{{From: begins, To: 240, Service: "recommendation", Slower: 8 * time.Second}},
 			want:   []string{"recommendation"},
