@@ -133,7 +133,7 @@ func (w *Watcher) save() {
 	go func() {
 		defer close(done)
 		if err := w.series.Sync(); err != nil {
-			done <- errors.Join(fmt.Errorf("sync the derived series: %w", err), file.Close())
+			done <- errors.Join(fmt.Errorf("sync the derived series: %w", err), file.Close(), os.Remove(file.Name()))
 		} else if err := settle(file, path); err != nil {
 			done <- fmt.Errorf("write snapshot %s: %w", path, err)
 		}
@@ -152,7 +152,7 @@ func (w *Watcher) write(path string) (*os.File, int, error) {
 		size, err = file.Seek(0, io.SeekCurrent)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, file.Close())
+		return nil, 0, errors.Join(err, file.Close(), os.Remove(path)) // the disk may be full
 	}
 	return file, int(size), nil
 }
@@ -186,7 +186,7 @@ func (w *Watcher) snapshotDone(wait bool) {
 // settle makes the file durable under the name path, or leaves the old one.
 func settle(file *os.File, path string) error {
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(file.Name()))
 	}
 	if err := os.Rename(file.Name(), path); err != nil {
 		return err

@@ -149,6 +149,9 @@ func worker() *cobra.Command {
 		}
 		if err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "steersman: %v\n", err)
+			if disk.Full(err) {
+				return cli.Exit(1) // it is tried again: room comes back
+			}
 			return cli.Exit(watchdog.ExitConfig)
 		}
 		return nil

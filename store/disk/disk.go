@@ -38,6 +38,9 @@ type FS interface {
 	Remove(name string) error
 	// SyncDir makes the names durable: what was created, renamed and removed.
 	SyncDir() error
+	// Space returns the bytes that may still be written to the disk, and those
+	// that it has. Where the system does not tell, both are [math.MaxInt64].
+	Space() (free, total int64, err error)
 	// Close gives the directory free. Open files stay open.
 	Close() error
 }
@@ -132,6 +135,8 @@ func (r *root) SyncDir() error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+func (r *root) Space() (free, total int64, err error) { return Space(r.root.Name()) }
 
 func (r *root) Close() error { return errors.Join(r.lock.Close(), r.root.Close()) }
 

@@ -59,14 +59,15 @@ func (l *Log) commit(group []*pending) {
 	for _, p := range group {
 		l.now = max(l.now, p.batch.Received)
 	}
-	err := l.makeRoom(sizeOf(group), l.opt.MaxBytes)
+	err := l.makeRoom(sizeOf(group), l.opt.MaxBytes, true)
 	if errors.Is(err, fact.ErrBusy) {
 		urgent, rest := split(group)
 		l.refuse(rest, err)
+		l.tell(err)
 		if group = urgent; len(group) == 0 {
 			return
 		}
-		err = l.makeRoom(sizeOf(group), l.opt.MaxBytes+l.opt.MaxBytes/reserved)
+		err = l.makeRoom(sizeOf(group), l.opt.MaxBytes+l.opt.MaxBytes/reserved, false)
 	}
 	if err != nil {
 		l.refuse(group, err)
@@ -85,6 +86,16 @@ func (l *Log) commit(group []*pending) {
 	l.met.records.Add(float64(len(group)))
 	l.met.bytes.Add(float64(size))
 	l.publish(group, size)
+}
+
+// tellEvery is the log time between two complaints that telemetry is refused, ms.
+const tellEvery = 60_000
+
+func (l *Log) tell(err error) {
+	if l.told == 0 || l.now-l.told >= tellEvery {
+		l.told = l.now
+		l.logger.Error("intake: telemetry is refused", "err", err)
+	}
 }
 
 // reserved is the part of MaxBytes that comes on top for what is not telemetry.
@@ -248,9 +259,14 @@ func (l *Log) publish(group []*pending, size int64) {
 }
 
 // makeRoom deletes what is too old, and what must go so that size bytes fit
-// into most. The newest segment stays, whatever is in it.
-func (l *Log) makeRoom(size, most int64) error {
+// into most, and with telemetry so that they leave the reserve free. The newest
+// segment stays, whatever is in it.
+func (l *Log) makeRoom(size, most int64, telemetry bool) error {
 	for {
+		short := int64(0)
+		if telemetry {
+			short = l.short(size)
+		}
 		l.mu.Lock()
 		full := l.total+size+segmentHeader > most
 		several := len(l.segments) > 1
@@ -259,10 +275,7 @@ func (l *Log) makeRoom(size, most int64) error {
 		free := several && kept+1 >= l.segments[1].base
 		head, total := l.head, l.total
 		l.mu.Unlock()
-		if !several || !full && !aged {
-			return nil
-		}
-		if free {
+		if free && (full || aged || short > 0) {
 			err := l.drop()
 			if err == nil {
 				continue
@@ -271,14 +284,34 @@ func (l *Log) makeRoom(size, most int64) error {
 				return err
 			}
 			l.logger.Warn("intake: delete an old segment", "err", err)
-			return nil
 		}
-		if full {
+		if short > 0 {
+			return fmt.Errorf("append to the intake log: the disk is full: %d bytes are missing to the reserve that is kept for decisions and the audit trail; make room, or lower the retention: %w",
+				short, fact.ErrBusy)
+		}
+		if full && several {
 			return fmt.Errorf("append to the intake log: it holds %d bytes, its limit is %d, and %q has done with %d of %d records only: %w",
 				total, most, who, kept, head, fact.ErrBusy)
 		}
 		return nil
 	}
+}
+
+// short returns by how much the reserve would be touched by size bytes. A disk
+// that does not say what it has is tried.
+func (l *Log) short(size int64) int64 {
+	if l.opt.Reserve < 0 {
+		return 0
+	}
+	free, total, err := l.fs.Space()
+	if err != nil {
+		return 0
+	}
+	reserve := l.opt.Reserve
+	if reserve == 0 {
+		reserve = disk.Reserve(total)
+	}
+	return max(0, reserve-(free-size))
 }
 
 // slowest returns the consumer that is farthest behind; without any, everything

@@ -29,6 +29,12 @@ type Options struct {
 	// (the clock, changes, events) a 64th comes on top, also of QueueBytes.
 	MaxBytes int64
 
+	// Reserve is how much of the disk telemetry leaves free, so that everything
+	// else can still be written when it is full: decisions, the audit trail, the
+	// clock. Segments that all have done with go first; then Append is refused.
+	// 0 means [disk.Reserve]; negative means nothing.
+	Reserve int64
+
 	// MaxAge is how long a batch is kept, by the batches' own time of receipt.
 	// 0 means as long as MaxBytes allows.
 	MaxAge time.Duration
@@ -62,6 +68,7 @@ func (o *Options) fill() {
 	set(&o.QueueBytes, 64<<20)
 	set(&o.WindowBytes, 32<<20)
 	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
+	o.Reserve = max(o.Reserve, -1)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -99,6 +106,7 @@ type Log struct {
 	active disk.File // the newest segment; nil when a new one must be made
 	number uint64    // of the newest file
 	now    int64     // the newest Received
+	told   int64     // when it was last said that telemetry is refused
 	buf    []byte    // the group being written
 
 	hurt quarantine

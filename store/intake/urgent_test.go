@@ -9,6 +9,7 @@ import (
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/store/intake"
+	"github.com/steersman-ops/steersman/store/storetest/faultfs"
 )
 
 func telemetry(n int) *fact.Batch {
@@ -76,5 +77,55 @@ func TestTheReserveEnds(t *testing.T) {
 	}
 	if !errors.Is(err, fact.ErrBusy) || n < 20 {
 		t.Errorf("after %d ticks: %v, want ErrBusy in the end", n, err)
+	}
+}
+
+// Telemetry leaves a part of the disk to everything else. What all have done
+// with makes room first, and when there is room again it goes on.
+func TestTheDiskIsNotFilled(t *testing.T) {
+	d := faultfs.New(1)
+	d.Set(faultfs.Faults{Capacity: 100_000})
+	l, err := intake.Open("", intake.Options{FS: d, SegmentBytes: 20_000, Reserve: 30_000, Consumers: []string{"watch"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head uint64
+	fill := func() (n int) {
+		for n = 0; ; n++ {
+			seq, err := l.Append(t.Context(), telemetry(500))
+			if err != nil {
+				if !errors.Is(err, fact.ErrBusy) || !strings.Contains(err.Error(), "the disk is full") {
+					t.Fatal(err)
+				}
+				return n
+			}
+			head = seq
+		}
+	}
+	left := func() int64 {
+		free, _, err := d.Space()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return free
+	}
+	if n := fill(); n < 100 || left() < 30_000 || left() > 31_000 {
+		t.Fatalf("%d batches were taken and %d bytes are left, want the reserve of 30,000", n, left())
+	}
+	for range 20 { // what is not telemetry goes on
+		if _, err := l.Append(t.Context(), &fact.Batch{Source: fact.ClockSource}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Keep("watch", head)
+	if n := fill(); n < 50 {
+		t.Errorf("all is done with, and only %d more were taken", n)
+	}
+	d.Set(faultfs.Faults{Capacity: 200_000})
+	if n := fill(); n < 50 || left() < 30_000 {
+		t.Errorf("with a larger disk %d more were taken, %d bytes are left", n, left())
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"modernc.org/sqlite" // the driver
@@ -161,7 +162,9 @@ func (s *Store) named(err error) error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &DamagedError{Path: s.path, What: e.Error()}
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY:
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%s: %w: %w: %w", s.path, fact.ErrBusy, syscall.ENOSPC, err)
+	case sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("%s: %w: %w", s.path, fact.ErrBusy, err)
 	}
 	return fmt.Errorf("%s: %w", s.path, err)

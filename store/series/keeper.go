@@ -184,7 +184,10 @@ const idleBatches = 30
 func (k *Keeper) append(ctx context.Context, b *fact.Batch) (Result, error) {
 	const first, longest = 100 * time.Millisecond, 10 * time.Second
 	for wait := first; ; wait = min(2*wait, longest) {
-		res, err := k.store.AppendUntil(ctx, b.Series, b.Received+k.opt.Ahead.Milliseconds())
+		res, err := Result{}, k.store.room()
+		if err == nil {
+			res, err = k.store.AppendUntil(ctx, b.Series, b.Received+k.opt.Ahead.Milliseconds())
+		}
 		k.stall(err)
 		if err == nil {
 			return res, nil

@@ -8,12 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/util/compression"
+
+	"github.com/steersman-ops/steersman/store/disk"
 )
 
 // Options say how much is kept and how much a query may cost. The zero value
@@ -193,6 +196,19 @@ func (s *Store) admitLate(more time.Duration) {
 		more = min(max(0, more), longestLate)
 		s.db.Head().SetOutOfOrderTimeWindow((s.opt.OutOfOrder + more).Milliseconds(), nil)
 	}
+}
+
+// room returns an error when the disk has less than half of its reserve free:
+// the database does not bear it well when a write fails.
+func (s *Store) room() error {
+	free, total, err := disk.Space(s.dir)
+	if err != nil {
+		return nil //nolint:nilerr // a disk that does not say what it has is tried
+	}
+	if least := disk.Reserve(total) / 2; free < least {
+		return fmt.Errorf("append to series: the disk has %d bytes free, and %d are left to decisions and the audit trail: %w", free, least, syscall.ENOSPC)
+	}
+	return nil
 }
 
 // counter returns the value of one of the database's own counters.

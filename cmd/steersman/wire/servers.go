@@ -26,6 +26,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/hook"
 	"github.com/steersman-ops/steersman/signal/otlp"
 	"github.com/steersman-ops/steersman/signal/remotewrite"
+	"github.com/steersman-ops/steersman/store/disk"
 )
 
 // servers opens the ports and adds a server for each.
@@ -212,11 +213,16 @@ func bearer(token string) tap.ServerInHandle {
 	}
 }
 
-// ready says whether what comes in is also being worked on.
+// ready says whether what comes in is also being worked on. With a full disk it
+// is not, but people must get at the console all the more.
 func (w *worker) ready(rw http.ResponseWriter, _ *http.Request) {
-	if err := errors.Join(w.keeper.Stalled(), w.ledger.Err()); err != nil {
+	err := errors.Join(w.keeper.Stalled(), w.ledger.Err())
+	switch {
+	case err == nil:
+		fmt.Fprintln(rw, "ready")
+	case disk.Full(err):
+		fmt.Fprintf(rw, "ready, but telemetry waits: %v\n", err)
+	default:
 		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
-		return
 	}
-	fmt.Fprintln(rw, "ready")
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/watchdog"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
@@ -60,6 +61,7 @@ type worker struct {
 	metrics *prometheus.Registry
 	started time.Time
 
+	ballast *disk.Ballast
 	intake  *intake.Log
 	series  *series.Store
 	keeper  *series.Keeper
@@ -147,7 +149,12 @@ func (w *worker) close() error {
 // The readers of the intake log, as they name their checkpoints.
 var readers = []string{"series", watch.Consumer}
 
+// ballast is how much of the disk is given free when it is full.
+const ballast = 16 << 20
+
 func (w *worker) openStores() (err error) {
+	w.ballast = disk.NewBallast(w.path("ballast"), ballast)
+	w.trim()
 	if w.intake, err = intake.Open(w.path("intake"), intake.Options{
 		MaxBytes: int64(w.cfg.Intake.MaxBytes), MaxAge: time.Duration(w.cfg.Intake.MaxAge), Consumers: readers,
 		Registerer: w.metrics, Logger: w.log,
@@ -269,6 +276,29 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.saveSources)
 	add(g, w.tellStop)
 	add(g, w.prune)
+	add(g, w.keepTrim)
+}
+
+// keepTrim looks after the ballast.
+func (w *worker) keepTrim(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(5 * time.Second):
+			w.trim()
+		}
+	}
+}
+
+func (w *worker) trim() {
+	dropped, err := w.ballast.Trim()
+	if err != nil {
+		w.log.Warn("the ballast is not as it should be", "err", err)
+	}
+	if dropped {
+		w.log.Error("the disk is full: the ballast was dropped, so that decisions and the audit trail can still be written; telemetry is refused until there is room", "data", w.cfg.DataDir)
+	}
 }
 
 // add makes a function with a context a member of the group.

@@ -33,6 +33,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -335,6 +336,16 @@ func (d *Disk) SyncDir() error {
 	}
 	d.moves = nil
 	return nil
+}
+
+// Space implements [disk.FS].
+func (d *Disk) Space() (free, total int64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.faults.Capacity; c > 0 {
+		return max(0, c-d.used()), c, nil
+	}
+	return math.MaxInt64, math.MaxInt64, nil
 }
 
 // Close implements [disk.FS]. The disk stays usable: the next life of a store
