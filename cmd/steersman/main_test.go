@@ -128,7 +128,13 @@ func (b *lockedBuffer) String() string {
 // start runs `steersman up` on free ports until the test ends.
 func start(t *testing.T, config string) *running {
 	t.Helper()
-	r := &running{t: t, dir: t.TempDir()}
+	return startIn(t, t.TempDir(), config)
+}
+
+// startIn starts it on a data folder.
+func startIn(t *testing.T, dir, config string) *running {
+	t.Helper()
+	r := &running{t: t, dir: dir}
 	var addresses [3]string
 	for i := range addresses {
 		a, err := freeAddress()

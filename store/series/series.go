@@ -180,7 +180,7 @@ func (s *Store) Repaired() bool { return s.repaired }
 // samples may be ahead.
 func (s *Store) inBlocks() int64 {
 	head := s.db.Head()
-	if head.MinTime() > head.MaxTime() {
+	if head.MinTime() > head.MaxTime() && s.lost == notLost {
 		return 0
 	}
 	return max(0, min(head.MinTime(), s.lost))

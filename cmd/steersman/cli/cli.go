@@ -55,7 +55,7 @@ func Code(err error) int {
 // Commands returns the commands of this package.
 func Commands() []*cobra.Command {
 	var c client
-	cmds := []*cobra.Command{incidents(&c), decisions(&c), change(&c), stop(&c), resume(&c), login(&c)}
+	cmds := []*cobra.Command{incidents(&c), decisions(&c), change(&c), stop(&c), resume(&c), login(&c), takeBackup(&c), restore(&c)}
 	for _, cmd := range cmds {
 		c.flags(cmd)
 	}

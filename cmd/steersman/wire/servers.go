@@ -144,6 +144,7 @@ func stopGRPC(srv *grpc.Server) {
 func (w *worker) site() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", api.New(w.apiRooms()))
+	mux.Handle("GET "+api.Prefix+"/backup", w.owned(http.HandlerFunc(w.sendBackup)))
 	mux.HandleFunc("GET /login", w.identity.Login)
 	mux.HandleFunc("POST /logout", w.identity.Logout)
 	data := http.NewServeMux()

@@ -20,6 +20,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/oklog/run"
@@ -78,7 +79,8 @@ type worker struct {
 	doors    *signal.Doors
 	hints    *api.Hints
 
-	warnings []string // shown to people: what is off, and why
+	backing  sync.Mutex // held while a backup is taken
+	warnings []string   // shown to people: what is off, and why
 	closers  []func() error
 }
 
@@ -155,6 +157,7 @@ const ballast = 16 << 20
 func (w *worker) openStores() (err error) {
 	w.ballast = disk.NewBallast(w.path("ballast"), ballast)
 	w.trim()
+	w.sweepBackups()
 	if w.intake, err = intake.Open(w.path("intake"), intake.Options{
 		MaxBytes: int64(w.cfg.Intake.MaxBytes), MaxAge: time.Duration(w.cfg.Intake.MaxAge), Consumers: readers,
 		Registerer: w.metrics, Logger: w.log,
