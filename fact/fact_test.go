@@ -187,3 +187,19 @@ func TestEveryMemberHasAName(t *testing.T) {
 		}
 	}
 }
+
+func TestSeverity(t *testing.T) {
+	for _, tt := range []struct {
+		s    Severity
+		want string
+	}{{0, ""}, {1, "trace"}, {4, "trace"}, {5, "debug"}, {9, "info"}, {12, "info"}, {13, "warn"}, {17, "error"}, {20, "error"}, {21, "fatal"}, {24, "fatal"}, {25, ""}, {255, ""}} {
+		if got := tt.s.String(); got != tt.want {
+			t.Errorf("severity %d is %q, want %q", tt.s, got, tt.want)
+		}
+	}
+	for name, want := range map[string]Severity{"": 0, "WARNING": SeverityWarn, "Info": SeverityInfo, "crit": SeverityFatal, "err": SeverityError, "loud": 0} {
+		if got := ParseSeverity(name); got != want {
+			t.Errorf("ParseSeverity(%q) = %d, want %d", name, got, want)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package fact
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Batch is what came through one door in one request, or one tick of the
 // clock: the unit that the intake log keeps and that everything later reads.
@@ -12,6 +15,7 @@ type Batch struct {
 	Spans    []Span
 	Changes  []Change
 	Events   []Event
+	Lines    []Line
 }
 
 // ClockSource is the source of ticks: batches that hold nothing but the time,
@@ -82,6 +86,68 @@ type Span struct {
 	Start, End int64  // Unix nanoseconds
 	Failed     bool   // status error, or an HTTP/gRPC status that means the server failed
 	Attrs      Labels // the attributes that were kept
+}
+
+// Severity says how serious a line is, numbered as OTLP numbers it.
+type Severity uint8
+
+// The first of the four severities of each name. 0 is a line that tells none.
+const (
+	SeverityTrace Severity = 1
+	SeverityDebug Severity = 5
+	SeverityInfo  Severity = 9
+	SeverityWarn  Severity = 13
+	SeverityError Severity = 17
+	SeverityFatal Severity = 21
+)
+
+// MaxSeverity is the last of them, the fourth named fatal.
+const MaxSeverity Severity = 24
+
+// String returns the name: trace, debug, info, warn, error, fatal, or "" for a
+// number that has none.
+func (s Severity) String() string {
+	if s == 0 || s > MaxSeverity {
+		return ""
+	}
+	return [...]string{"trace", "debug", "info", "warn", "error", "fatal"}[(s-1)/4]
+}
+
+// ParseSeverity returns the severity that loggers mean by a name, in any case:
+// "warning" is warn, "notice" is info, "crit" is fatal. It is 0 for what no
+// logger is known to write.
+func ParseSeverity(name string) Severity {
+	switch strings.ToLower(name) {
+	case "trace", "trc", "finest", "verbose":
+		return SeverityTrace
+	case "debug", "dbg", "fine":
+		return SeverityDebug
+	case "info", "inf", "information", "informational", "notice":
+		return SeverityInfo
+	case "warn", "wrn", "warning":
+		return SeverityWarn
+	case "error", "err", "eror", "severe":
+		return SeverityError
+	case "fatal", "ftl", "critical", "crit", "alert", "emerg", "emergency", "panic":
+		return SeverityFatal
+	}
+	return 0
+}
+
+// A Line is one log record.
+type Line struct {
+	At        int64    // when it happened, Unix nanoseconds
+	Observed  int64    // when a collector or we first saw it, Unix nanoseconds
+	Entity    Entity   // the service or host that wrote it; zero if nobody told
+	Instance  string   // which process of the service; may be empty
+	Version   string   // of the service; may be empty
+	Severity  Severity // 0 if it tells none
+	Level     string   // the severity as the sender spells it; may be empty
+	Text      string   // what it says, UTF-8, of any number of lines
+	TraceID   [16]byte // zero: written outside of any trace
+	SpanID    [8]byte
+	Fields    Labels // what it tells beside its text
+	Truncated bool   // the text or a field was longer than the limit and was cut
 }
 
 // A Change is something that people or pipelines did to a service.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,6 +39,29 @@ func everything() *fact.Batch {
 			{},
 		},
 		Events: []fact.Event{{At: at, Kind: "approval", Ref: "p-1", Body: `{"yes":true}`}, {}},
+		Lines: []fact.Line{
+			{At: at.UnixNano(), Observed: at.UnixNano() + 7, Entity: checkout, Instance: "checkout-1", Version: "v1", Severity: fact.SeverityWarn, Level: "WARNING",
+				Text: "card declined\n\tat pay.go:7", TraceID: [16]byte{1}, SpanID: [8]byte{2}, Fields: fact.LabelsOf("http.route", "/pay", "amount", "12"), Truncated: true},
+			{At: math.MinInt64, Observed: math.MaxInt64, Severity: 255, SpanID: [8]byte{9}, Fields: fact.LabelsOf("http.route", "/pay")},
+			{},
+		},
+	}
+}
+
+// What was written before lines existed is read as it was.
+func TestBatchesFromBeforeLines(t *testing.T) {
+	data, err := os.ReadFile("testdata/before-lines.batch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := everything()
+	want.Lines = nil
+	got, err := NewDecoder(0).Decode(data)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("came back as %+v, %v", got, err)
+	}
+	if !bytes.Equal(AppendBatch(nil, want), data) {
+		t.Error("a batch without lines is written otherwise than before")
 	}
 }
 
@@ -52,6 +76,7 @@ func TestRoundTrip(t *testing.T) {
 		{"every field", everything()},
 		{"compressible", &long},
 		{"remote write", remoteWrite(50, 8, 3)},
+		{"lines", logLines(100)},
 		{"incompressible", incompressible(4096)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,6 +123,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a compressed body of a wrong length", append([]byte{codecVersion, flagS2, 5}, packed[4:]...)},
 		{"a compressed body that is too long", []byte{codecVersion, flagS2, 0xff, 0xff, 0xff, 0xff, 0x0f, 0}},
 		{"more series than bytes", []byte{codecVersion, 0, 0, 0, 0xff, 0xff, 0x03, 0}},
+		{"more lines than bytes", []byte{codecVersion, flagLines, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x03}},
+		{"a line with a flag that is not known", []byte{codecVersion, flagLines, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0}},
 		{"a text that was not told", []byte{codecVersion, 0, 7, 0, 0, 0, 0, 0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,6 +178,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendBatch(nil, &fact.Batch{}))
 	f.Add(AppendBatch(nil, everything()))
 	f.Add(AppendBatch(nil, remoteWrite(20, 8, 2)))
+	f.Add(AppendBatch(nil, &fact.Batch{Lines: everything().Lines}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first, err := NewDecoder(0).Decode(data)
 		if err != nil {
@@ -197,6 +225,48 @@ func incompressible(n int) *fact.Batch {
 		text[i] = byte(r.Uint32())
 	}
 	return &fact.Batch{Source: string(text)}
+}
+
+// logLines is a batch as a Collector sends it.
+func logLines(n int) *fact.Batch {
+	const now = 1764000000000
+	b := &fact.Batch{Source: "otlp/shop/checkout", Received: now}
+	for i := range n {
+		b.Lines = append(b.Lines, fact.Line{
+			At: now*1e6 + int64(i)*1e6, Observed: now*1e6 + int64(i)*1e6, Entity: fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "checkout"},
+			Instance: "checkout-1", Version: "v1", Severity: fact.SeverityInfo, Level: "INFO", Text: fmt.Sprintf("order %d of customer %d placed in %d ms", i*7919, i*31%997, i%90),
+			TraceID: [16]byte{byte(i), byte(i >> 8), 3: 7}, SpanID: [8]byte{byte(i)},
+			Fields: fact.LabelsOf("http.route", "/pay", "http.request.method", "POST", "order.id", fmt.Sprint(i*7919), "code.function", "place"),
+		})
+	}
+	return b
+}
+
+func BenchmarkLines(b *testing.B) {
+	const n = 2000
+	batch := logLines(n)
+	data := AppendBatch(nil, batch)
+	perLine := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/line")
+		b.ReportMetric(float64(len(data))/n, "B/line")
+	}
+	b.Run("encode", func(b *testing.B) {
+		var es encoders
+		var buf []byte
+		for b.Loop() {
+			buf = es.encode(buf[:0], batch)
+		}
+		perLine(b)
+	})
+	b.Run("decode", func(b *testing.B) {
+		d := NewDecoder(0)
+		for b.Loop() {
+			if _, err := d.Decode(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perLine(b)
+	})
 }
 
 func BenchmarkCodec(b *testing.B) {

@@ -63,6 +63,9 @@ func (d *Decoder) Decode(data []byte) (*fact.Batch, error) {
 	b.Spans = r.spans()
 	b.Changes = r.changes()
 	b.Events = r.events()
+	if data[1]&flagLines != 0 {
+		b.Lines = r.lines(b.Received)
+	}
 	if r.bad == "" && len(r.rest) > 0 {
 		r.fail("bytes after the end")
 	}
@@ -251,7 +254,10 @@ func (r *reader) flag() bool {
 }
 
 // labels reads what [encoder.labels] wrote.
-func (r *reader) labels() fact.Labels {
+func (r *reader) labels() fact.Labels { return r.told(r.newLabels) }
+
+// told reads a label set by its number, with full when it is told in full.
+func (r *reader) told(full func() fact.Labels) fact.Labels {
 	n := r.uvarint()
 	attrs := r.d.attrs
 	switch {
@@ -263,7 +269,7 @@ func (r *reader) labels() fact.Labels {
 		r.fail("a label set that was not told yet")
 		return fact.Labels{}
 	}
-	l := r.newLabels()
+	l := full()
 	r.d.attrs = append(r.d.attrs, l)
 	return l
 }
@@ -277,12 +283,18 @@ func (r *reader) newLabels() fact.Labels {
 	if l, ok := r.d.labels.get(enc); ok {
 		return l
 	}
+	l := r.decoded(enc)
+	if r.bad == "" {
+		r.d.labels.put(l)
+	}
+	return l
+}
+
+func (r *reader) decoded(enc []byte) fact.Labels {
 	l, err := fact.DecodeLabels(string(enc))
 	if err != nil {
 		r.fail(err.Error())
-		return fact.Labels{}
 	}
-	r.d.labels.put(l)
 	return l
 }
 

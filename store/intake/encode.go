@@ -15,7 +15,8 @@ import (
 const codecVersion = 1
 
 const (
-	flagS2 = 1 << iota // the body is an s2 block after its uvarint raw length
+	flagS2    = 1 << iota // the body is an s2 block after its uvarint raw length
+	flagLines             // lines follow the events; without lines it is not set
 	knownFlags
 )
 
@@ -70,17 +71,22 @@ func (e *encoder) encode(dst []byte, b *fact.Batch) []byte {
 	e.spans(b.Spans)
 	e.changes(b.Changes)
 	e.events(b.Events)
-	if len(e.body) < compressFrom || len(e.body) > MaxBatch { // too long: Append refuses it by its size
-		return append(append(dst, codecVersion, 0), e.body...)
+	var flags byte
+	if len(b.Lines) > 0 {
+		flags |= flagLines
+		e.lines(b)
 	}
-	return compress(dst, e.body)
+	if len(e.body) < compressFrom || len(e.body) > MaxBatch { // too long: Append refuses it by its size
+		return append(append(dst, codecVersion, flags), e.body...)
+	}
+	return compress(dst, e.body, flags)
 }
 
 // compress appends body as an s2 block if that saves at least an eighth, and
 // as it is otherwise.
-func compress(dst, body []byte) []byte {
+func compress(dst, body []byte, flags byte) []byte {
 	start := len(dst)
-	dst = append(dst, codecVersion, flagS2)
+	dst = append(dst, codecVersion, flags|flagS2)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	most := s2.MaxEncodedLen(len(body))
 	head := len(dst)
@@ -89,7 +95,7 @@ func compress(dst, body []byte) []byte {
 	}
 	block := s2.Encode(dst[head:cap(dst)], body)
 	if len(block) > len(body)-len(body)/8 {
-		return append(append(dst[:start], codecVersion, 0), body...)
+		return append(append(dst[:start], codecVersion, flags), body...)
 	}
 	return dst[:head+len(block)]
 }

@@ -129,3 +129,20 @@ func TestTheDiskIsNotFilled(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Lines are telemetry: they do not go before a full log's limit.
+func TestLinesAreNotUrgent(t *testing.T) {
+	l, err := intake.Open(t.TempDir(), intake.Options{MaxBytes: 40_000, Consumers: []string{"watch"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 200 {
+		if _, err = l.Append(t.Context(), &fact.Batch{Source: "a", Lines: []fact.Line{{Text: strings.Repeat("x", 300)}}}); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, fact.ErrBusy) {
+		t.Errorf("200 batches of lines in a full log: %v, want busy", err)
+	}
+}

@@ -69,5 +69,9 @@ func memory(b *fact.Batch) int64 {
 		v := &b.Events[i]
 		n += int64(unsafe.Sizeof(*v)) + int64(len(v.Kind)+len(v.Ref)+len(v.Body))
 	}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		n += int64(unsafe.Sizeof(*l)) + int64(len(l.Text)+l.Fields.Size()+len(l.Level)+len(l.Instance)+len(l.Version)+len(l.Entity.Name)+len(l.Entity.Namespace))
+	}
 	return n
 }

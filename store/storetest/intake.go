@@ -167,6 +167,10 @@ func batches() []*fact.Batch {
 		{Source: "hooks", Received: at.UnixMilli(), Changes: []fact.Change{{
 			ID: "c", At: at, Kind: fact.Deployed, Entity: pay, Version: "v2", Before: "v1", By: "ann", Note: "n", Link: "l", Source: "hooks",
 		}}},
+		{Source: "otlp/payment", Received: at.UnixMilli(), Lines: []fact.Line{{
+			At: at.UnixNano(), Observed: at.UnixNano() + 7, Entity: pay, Instance: "i", Version: "v1", Severity: fact.SeverityError, Level: "ERR",
+			Text: "no\nmoney", TraceID: [16]byte{1}, SpanID: [8]byte{2}, Fields: fact.LabelsOf("a", "b"), Truncated: true,
+		}}},
 		{Source: "desk", Received: at.UnixMilli(), Events: []fact.Event{{At: at, Kind: "approval", Ref: "p", Body: "{}"}}},
 	}
 }
