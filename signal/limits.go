@@ -54,6 +54,22 @@ type Limits struct {
 	// attribute values are cut. Default 256.
 	SpanTextBytes int `yaml:"span_text_bytes"`
 
+	// Lines is the number of log lines in one request. One costs some 400 bytes
+	// here, beside its text. Default 50,000.
+	Lines int `yaml:"lines"`
+
+	// LineBytes is the length to which the text of a log line is cut; a cut line
+	// says so. Default 64 KiB, which is a stack of a thousand frames.
+	LineBytes int `yaml:"line_bytes"`
+
+	// LineFields is the number of fields of one log line, which is also how many
+	// columns its store has to write for it. Default 128, as the SDKs allow.
+	LineFields int `yaml:"line_fields"`
+
+	// LineFieldBytes is the length to which the value of a field is cut. Default
+	// 4096.
+	LineFieldBytes int `yaml:"line_field_bytes"`
+
 	// Objects is the number of messages nested in one OTLP request. Two bytes
 	// on the wire can make an object of 100 bytes, so that this, and not
 	// PlainBytes, bounds what decoding costs: some 100 bytes each. Default
@@ -72,7 +88,7 @@ type Limits struct {
 	// bytes. Default 500,000. Beyond it the least recently seen are built anew.
 	KnownSeries int `yaml:"known_series"`
 
-	// Ahead is how far ahead of our clock a span or a change may be. Samples
+	// Ahead is how far ahead of our clock a span, a line or a change may be. Samples
 	// are not judged here: the store sets them aside by the same rule. Default
 	// 10 minutes.
 	Ahead time.Duration `yaml:"ahead"`
@@ -96,6 +112,10 @@ func DefaultLimits() Limits {
 		Spans:           50_000,
 		SpanAttrs:       256,
 		SpanTextBytes:   256,
+		Lines:           50_000,
+		LineBytes:       64 << 10,
+		LineFields:      128,
+		LineFieldBytes:  4096,
 		Objects:         1_000_000,
 		Depth:           64,
 		ChangeBytes:     64 << 10,

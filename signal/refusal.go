@@ -14,7 +14,7 @@ type Reason uint8
 const (
 	Malformed    Reason = iota // bytes that are not what the door speaks
 	TooLarge                   // more bytes than the limit
-	TooMany                    // more series, points, spans or objects than the limit
+	TooMany                    // more series, points, spans, lines or objects than the limit
 	Unsupported                // a media type, encoding or event that the door does not take
 	BadLabels                  // labels that name no series: no name, given twice, not UTF-8, over the limits
 	BadValue                   // a point that contradicts itself

@@ -288,13 +288,13 @@ func TestSources(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	want := `
-# HELP steersman_signal_accepted_items_total Samples, spans and changes that were kept before the sender got its answer.
+# HELP steersman_signal_accepted_items_total Samples, spans, lines and changes that were kept before the sender got its answer.
 # TYPE steersman_signal_accepted_items_total counter
 steersman_signal_accepted_items_total{door="otlp"} 18
-# HELP steersman_signal_received_items_total Samples, spans and changes that came in. Always the sum of accepted and refused.
+# HELP steersman_signal_received_items_total Samples, spans, lines and changes that came in. Always the sum of accepted and refused.
 # TYPE steersman_signal_received_items_total counter
 steersman_signal_received_items_total{door="otlp"} 22
-# HELP steersman_signal_refused_items_total Samples, spans and changes that were refused in the answer, by reason.
+# HELP steersman_signal_refused_items_total Samples, spans, lines and changes that were refused in the answer, by reason.
 # TYPE steersman_signal_refused_items_total counter
 steersman_signal_refused_items_total{door="otlp",reason="time"} 4
 # HELP steersman_signal_sources Sources that have an account.

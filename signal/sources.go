@@ -55,15 +55,15 @@ func NewSources(opt SourcesOptions) *Sources {
 		all: make(map[string]*Source),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "steersman_signal_received_items_total",
-			Help: "Samples, spans and changes that came in. Always the sum of accepted and refused.",
+			Help: "Samples, spans, lines and changes that came in. Always the sum of accepted and refused.",
 		}, []string{"door"}),
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "steersman_signal_accepted_items_total",
-			Help: "Samples, spans and changes that were kept before the sender got its answer.",
+			Help: "Samples, spans, lines and changes that were kept before the sender got its answer.",
 		}, []string{"door"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "steersman_signal_refused_items_total",
-			Help: "Samples, spans and changes that were refused in the answer, by reason.",
+			Help: "Samples, spans, lines and changes that were refused in the answer, by reason.",
 		}, []string{"door", "reason"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "steersman_signal_answer_seconds",

@@ -1,7 +1,7 @@
-// Package otlp is the door for OpenTelemetry's protocol: metrics and traces
-// over gRPC and over HTTP, as protobuf and as JSON, plain and with gzip.
+// Package otlp is the door for OpenTelemetry's protocol: metrics, traces and
+// logs over gRPC and over HTTP, as protobuf and as JSON, plain and with gzip.
 //
-// It answers one question: which series and which spans are in this request?
+// It answers one question: which series, spans and lines are in this request?
 //
 // # Method
 //
@@ -9,7 +9,7 @@
 // the number of objects and their depth are known to be bounded (a few bytes
 // can make a large object, and decoders recurse); then they are decoded,
 // translated, and handed on as one batch. What cannot be taken of a request is
-// refused by span or by data point, and the answer says how many and why
+// refused by span, data point or log record, and the answer says how many and why
 // (partial success), as the protocol has it.
 //
 // Metrics become Prometheus' series as Prometheus' own OTLP receiver makes
@@ -27,12 +27,20 @@
 // something wrong: see the function failed. Of its attributes only a short list is kept
 // (see keptName); old names of the same thing become the new.
 //
+// A log record becomes a line: its body is the text (what is not text as JSON),
+// its attributes are the fields, with the event's name, the scope, and where it
+// ran (see placeName) among them. A number for the severity is taken as it is;
+// without one the severity text is read. Without a time of its own it has the
+// time at which it was observed, and without that the time of receipt. Unlike a
+// span it need not name a service.
+//
 // # Limits
 //
 // Delta temporality and exponential histograms are refused by point: both need
 // state that the door does not have. Exemplars, span events and links are left
-// out. Logs are refused with a partial success that says so. A span whose
-// resource names no service is refused, because nothing could be said of it.
+// out. A span whose resource names no service is refused, because nothing could
+// be said of it. Texts and fields of lines that are longer than the limits are
+// cut, and the line says so; one with too many fields is refused.
 // target_info is written once per resource and request, at the time of its
 // latest point.
 package otlp

@@ -230,23 +230,6 @@ func TestMetricRefusals(t *testing.T) {
 	}
 }
 
-func TestLogsAreRefusedInWords(t *testing.T) {
-	req := plogotlp.NewExportRequest()
-	rl := req.Logs().ResourceLogs().AppendEmpty()
-	rl.Resource().Attributes().PutStr("service.name", "checkout")
-	rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
-	d, sink := signaltest.Doors(signal.Limits{})
-	w := post(d, "/v1/logs", typeProtobuf, "", proto3(t, req))
-	resp := plogotlp.NewExportResponse()
-	if err := resp.UnmarshalProto(w.Body.Bytes()); err != nil || w.Code != 200 {
-		t.Fatal(w.Code, err)
-	}
-	if p := resp.PartialSuccess(); p.RejectedLogRecords() != 1 || !strings.Contains(p.ErrorMessage(), "logs are not taken yet") {
-		t.Errorf("rejected %d: %s", p.RejectedLogRecords(), p.ErrorMessage())
-	}
-	signaltest.Law(t, d, sink)
-}
-
 // nested returns a trace request whose one attribute is a list in a list, n deep.
 func nested(n int) []byte {
 	field := func(num byte, body []byte) []byte {
@@ -392,7 +375,7 @@ func TestGRPCOtherThings(t *testing.T) {
 	_, conn := serveGRPC(t, d)
 	_, err := plogotlp.NewGRPCClient(conn).Export(context.Background(), plogotlp.NewExportRequest())
 	if err != nil {
-		t.Errorf("no logs: %v", err)
+		t.Errorf("an empty request: %v", err)
 	}
 	var garbage rawCodec
 	err = conn.Invoke(context.Background(), "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", []byte("hello"), new([]byte), grpc.ForceCodec(garbage))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
@@ -117,8 +116,9 @@ type export struct {
 	batch    fact.Batch
 	points   []fact.Point // the points of all series, so that they cost one allocation
 	names    map[string]string
+	fields   []fact.Label // scratch
 	sources  map[string]*signal.Tally
-	rejected int64           // as the protocol counts: spans, data points
+	rejected int64           // as the protocol counts: spans, data points, log records
 	first    *signal.Refusal // the first item that was refused
 	full     bool            // more samples than the limit
 }
@@ -177,20 +177,6 @@ func (ex *export) fits(n int) bool {
 	return !ex.full
 }
 
-// logs refuses all log records.
-func (ex *export) logs(ld plog.Logs) {
-	ref := signal.Refuse(signal.Unsupported, "", "logs are not taken yet", "set OTEL_LOGS_EXPORTER=none, or send metrics and traces only")
-	for i := range ld.ResourceLogs().Len() {
-		rl := ld.ResourceLogs().At(i)
-		src, n := ex.source(identify(rl.Resource())), 0
-		for j := range rl.ScopeLogs().Len() {
-			n += rl.ScopeLogs().At(j).LogRecords().Len()
-		}
-		src.Receive(n)
-		ex.refuse(src, ref, n)
-	}
-}
-
 // settle accounts for what is pending at all sources.
 func (ex *export) settle(d *signal.Doors, ref *signal.Refusal) {
 	for name, t := range ex.sources {
@@ -209,7 +195,7 @@ func take(ctx context.Context, d *signal.Doors, s *service, body []byte, enc enc
 		items, ref = ex.read(s, body, enc)
 		return ref
 	})
-	if ref == nil && len(ex.batch.Series)+len(ex.batch.Spans) > 0 {
+	if ref == nil && len(ex.batch.Series)+len(ex.batch.Spans)+len(ex.batch.Lines) > 0 {
 		ex.batch.Received = ex.now.UnixMilli()
 		ref = d.Deliver(ctx, &ex.batch)
 	}
@@ -244,8 +230,8 @@ func (ex *export) read(s *service, body []byte, enc encoding) (items int, ref *s
 	if ref != nil {
 		return n.items, ref
 	}
-	if s.items == span && n.items > ex.lim.Spans {
-		return n.items, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", n.items, ex.lim.Spans), "send smaller batches or raise limits.spans")
+	if ref := ex.checkItems(s, n.items); ref != nil {
+		return n.items, ref
 	}
 	translate, err := s.decode(body, enc)
 	if err != nil {
@@ -256,10 +242,25 @@ func (ex *export) read(s *service, body []byte, enc encoding) (items int, ref *s
 	switch {
 	case ex.full:
 		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d samples", ex.lim.Points), "send smaller batches or raise limits.points")
-	case len(ex.batch.Spans) > ex.lim.Spans:
-		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d spans, the limit is %d", len(ex.batch.Spans), ex.lim.Spans), "send smaller batches or raise limits.spans")
+	case s.items == span:
+		ref = ex.checkItems(s, len(ex.batch.Spans)) // the walk over JSON does not count them
+	case s.items == logRecord:
+		ref = ex.checkItems(s, len(ex.batch.Lines))
 	}
 	return n.items, ref
+}
+
+// checkItems holds the number of spans or log records against its limit. Data
+// points are counted while they are translated.
+func (ex *export) checkItems(s *service, n int) *signal.Refusal {
+	most, setting := ex.lim.Spans, "limits.spans"
+	if s.items == logRecord {
+		most, setting = ex.lim.Lines, "limits.lines"
+	}
+	if s.items == metric || n <= most {
+		return nil
+	}
+	return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d %s, the limit is %d", n, s.noun, most), "send smaller batches or raise "+setting)
 }
 
 func (ex *export) outcome(ref *signal.Refusal) string {

@@ -9,11 +9,15 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/log"
 	otelmetric "go.opentelemetry.io/otel/metric"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -24,7 +28,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/signaltest"
 )
 
-// A program with the real SDK sends traces and metrics, over both protocols.
+// A program with the real SDK sends traces, metrics and logs, over both protocols.
 func TestRealSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -32,6 +36,7 @@ func TestRealSDK(t *testing.T) {
 		name    string
 		traces  func(addr string) (sdktrace.SpanExporter, error)
 		metrics func(addr string) (sdkmetric.Exporter, error)
+		logs    func(addr string) (sdklog.Exporter, error)
 	}{
 		{"gRPC",
 			func(a string) (sdktrace.SpanExporter, error) {
@@ -39,6 +44,9 @@ func TestRealSDK(t *testing.T) {
 			},
 			func(a string) (sdkmetric.Exporter, error) {
 				return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(a), otlpmetricgrpc.WithInsecure())
+			},
+			func(a string) (sdklog.Exporter, error) {
+				return otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(a), otlploggrpc.WithInsecure(), otlploggrpc.WithCompressor("gzip"))
 			}},
 		{"HTTP",
 			func(a string) (sdktrace.SpanExporter, error) {
@@ -46,6 +54,9 @@ func TestRealSDK(t *testing.T) {
 			},
 			func(a string) (sdkmetric.Exporter, error) {
 				return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpoint(a), otlpmetrichttp.WithInsecure(), otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
+			},
+			func(a string) (sdklog.Exporter, error) {
+				return otlploghttp.New(ctx, otlploghttp.WithEndpoint(a), otlploghttp.WithInsecure())
 			}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,8 +80,14 @@ func TestRealSDK(t *testing.T) {
 				t.Fatal(err)
 			}
 			sendMetrics(ctx, t, me, res)
+			le, err := tt.logs(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sendLog(ctx, t, le, res)
 			checkSpans(t, sink.Spans())
 			checkSeries(t, sink.Series())
+			checkLines(t, sink.Lines())
 			signaltest.Law(t, d, sink)
 			if s := d.Sources.Sources(); len(s) != 1 || s[0].Name != "otlp/shop/checkout" || s[0].Refused != 0 {
 				t.Errorf("accounts: %+v", s)
@@ -109,6 +126,42 @@ func sendMetrics(ctx context.Context, t *testing.T, e sdkmetric.Exporter, res *s
 	queue.Add(ctx, 3)
 	if err := mp.Shutdown(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func sendLog(ctx context.Context, t *testing.T, e sdklog.Exporter, res *sdkresource.Resource) {
+	t.Helper()
+	lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(e)), sdklog.WithResource(res))
+	var r log.Record
+	r.SetTimestamp(time.Unix(1_800_000_000-100_000_000, 5))
+	r.SetSeverity(log.SeverityError)
+	r.SetSeverityText("ERROR")
+	r.SetBody(attribute.StringValue("payment is away"))
+	r.AddAttributes(attribute.Int("attempt", 3), attribute.StringSlice("tried", []string{"a", "b"}))
+	ctx = trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{8}}))
+	lp.Logger("shop").Emit(ctx, r)
+	if err := lp.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkLines(t *testing.T, lines []fact.Line) {
+	t.Helper()
+	if len(lines) != 1 {
+		t.Fatalf("%d lines, want 1", len(lines))
+	}
+	l := lines[0]
+	if time.Since(time.Unix(0, l.Observed)).Abs() > time.Minute {
+		t.Errorf("observed at %d", l.Observed)
+	}
+	l.Observed = 0
+	want := fact.Line{
+		At: 1_700_000_000*1e9 + 5, Entity: fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "checkout"}, Instance: "checkout-1", Version: "v2",
+		Severity: fact.SeverityError, Level: "ERROR", Text: "payment is away", TraceID: [16]byte{7}, SpanID: [8]byte{8},
+		Fields: fact.LabelsOf("attempt", "3", "tried", `["a","b"]`, "otel.scope.name", "shop", "service.instance.id", "checkout-1"),
+	}
+	if l != want {
+		t.Errorf("got  %+v\nwant %+v", l, want)
 	}
 }
 

@@ -86,6 +86,11 @@ func (s shape) nested(m message, field int32) (message, bool) {
 		return keyValue, field == 1
 	case span:
 		return nestedInSpan(field)
+	case logRecord:
+		if field == 5 {
+			return anyValue, true
+		}
+		return keyValue, field == 6
 	}
 	return nestedInMetric(m, field)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/signal"
@@ -44,6 +45,14 @@ func (s *Sink) Fail(err error) {
 	s.err = err
 }
 
+// Forget lets go of what was appended, for benchmarks.
+func (s *Sink) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.batches)
+	s.batches = s.batches[:0]
+}
+
 // Batches returns what was appended.
 func (s *Sink) Batches() []*fact.Batch {
 	s.mu.Lock()
@@ -75,10 +84,18 @@ func (s *Sink) Changes() (out []fact.Change) {
 	return out
 }
 
+// Lines returns all lines that were appended.
+func (s *Sink) Lines() (out []fact.Line) {
+	for _, b := range s.Batches() {
+		out = append(out, b.Lines...)
+	}
+	return out
+}
+
 // Items counts the items that were appended, as the doors count them.
 func (s *Sink) Items() (n int64) {
 	for _, b := range s.Batches() {
-		n += int64(b.Points() + len(b.Spans) + len(b.Changes))
+		n += int64(b.Points() + len(b.Spans) + len(b.Lines) + len(b.Changes))
 	}
 	return n
 }
@@ -133,6 +150,14 @@ func WellFormed(t testing.TB, sink *Sink) {
 		}
 		if _, err := fact.DecodeLabels(s.Attrs.Encoded()); err != nil || s.TraceID == [16]byte{} || s.ID == [8]byte{} || s.End < s.Start {
 			t.Errorf("span %+v: %v", s, err)
+		}
+	}
+	for _, l := range sink.Lines() {
+		if got, err := fact.ParseEntity(l.Entity.String()); err != nil || got != l.Entity || l.Severity > fact.MaxSeverity || l.At <= 0 || l.Observed <= 0 {
+			t.Errorf("line %+v: %v", l, err)
+		}
+		if _, err := fact.DecodeLabels(l.Fields.Encoded()); err != nil || !utf8.ValidString(l.Text) || !utf8.ValidString(l.Level) {
+			t.Errorf("line %+v: %v", l, err)
 		}
 	}
 	for _, c := range sink.Changes() {

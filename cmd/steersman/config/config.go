@@ -83,11 +83,15 @@ type Limits struct {
 	Spans           int      `yaml:"spans" doc:"Spans in a request."`
 	SpanAttrs       int      `yaml:"span_attrs" doc:"Attributes of a span that are looked at."`
 	SpanTextBytes   Bytes    `yaml:"span_text_bytes" doc:"Length to which a span's name and kept attributes are cut."`
+	Lines           int      `yaml:"lines" doc:"Log lines in a request."`
+	LineBytes       Bytes    `yaml:"line_bytes" doc:"Length to which the text of a log line is cut."`
+	LineFields      int      `yaml:"line_fields" doc:"Fields of a log line."`
+	LineFieldBytes  Bytes    `yaml:"line_field_bytes" doc:"Length to which the value of a field is cut."`
 	Objects         int      `yaml:"objects" doc:"Messages nested in one OpenTelemetry request."`
 	Depth           int      `yaml:"depth" doc:"How deep values may be nested in one OpenTelemetry request."`
 	ChangeBytes     Bytes    `yaml:"change_bytes" doc:"Size of one change or event."`
 	KnownSeries     int      `yaml:"known_series" doc:"Series whose labels remote write remembers, some 400 bytes each."`
-	Ahead           Duration `yaml:"ahead" doc:"How far ahead of our clock a span or a change may be."`
+	Ahead           Duration `yaml:"ahead" doc:"How far ahead of our clock a span, a log line or a change may be."`
 	SinkTimeout     Duration `yaml:"sink_timeout" doc:"How long a request waits to become durable before its sender is told to try again."`
 }
 
@@ -97,6 +101,7 @@ func defaultLimits() Limits {
 		BodyBytes: Bytes(l.BodyBytes), PlainBytes: Bytes(l.PlainBytes), InFlightBytes: Bytes(l.InFlightBytes),
 		Labels: l.Labels, LabelNameBytes: Bytes(l.LabelNameBytes), LabelValueBytes: Bytes(l.LabelValueBytes),
 		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: Bytes(l.SpanTextBytes),
+		Lines: l.Lines, LineBytes: Bytes(l.LineBytes), LineFields: l.LineFields, LineFieldBytes: Bytes(l.LineFieldBytes),
 		Objects: l.Objects, Depth: l.Depth, ChangeBytes: Bytes(l.ChangeBytes), KnownSeries: l.KnownSeries,
 		Ahead: Duration(l.Ahead), SinkTimeout: Duration(l.SinkTimeout),
 	}
@@ -108,6 +113,7 @@ func (l Limits) Signal() signal.Limits {
 		BodyBytes: int(l.BodyBytes), PlainBytes: int(l.PlainBytes), InFlightBytes: int(l.InFlightBytes),
 		Labels: l.Labels, LabelNameBytes: int(l.LabelNameBytes), LabelValueBytes: int(l.LabelValueBytes),
 		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: int(l.SpanTextBytes),
+		Lines: l.Lines, LineBytes: int(l.LineBytes), LineFields: l.LineFields, LineFieldBytes: int(l.LineFieldBytes),
 		Objects: l.Objects, Depth: l.Depth, ChangeBytes: int(l.ChangeBytes), KnownSeries: l.KnownSeries,
 		Ahead: time.Duration(l.Ahead), SinkTimeout: time.Duration(l.SinkTimeout),
 	}
