@@ -1,0 +1,225 @@
+package lines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/steersman-ops/steersman/fact"
+)
+
+// A Follower is the part of the intake log that the keeper needs.
+type Follower interface {
+	// Follow calls fn with every batch after the given one, in order, and waits
+	// for more until ctx ends.
+	Follow(ctx context.Context, after uint64, fn func(seq uint64, b *fact.Batch) error) error
+
+	// Keep says that the consumer needs nothing up to and with seq any more.
+	Keep(consumer string, seq uint64)
+
+	// Head is the newest batch.
+	Head() uint64
+}
+
+// Consumer is the keeper's name at the intake log.
+const Consumer = "lines"
+
+// KeeperOptions say when the keeper saves. The zero value of each field means
+// its default.
+type KeeperOptions struct {
+	// Every is the time between two checkpoints while lines come. A longer one
+	// makes a restart replay more, and costs fewer flushes and smaller merges.
+	// Default 5 seconds.
+	Every time.Duration
+
+	// Retain is the time between two looks at what is too old or too much.
+	// Default 5 minutes.
+	Retain time.Duration
+
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+	Logger     *slog.Logger          // nil: silent
+}
+
+// A Keeper brings the lines of the intake log into the store.
+type Keeper struct {
+	store *Store
+	log   Follower
+	opt   KeeperOptions
+	path  string
+	seq   prometheus.Gauge
+
+	at       checkpoint // what is saved
+	done     uint64     // newest batch in the store
+	dirty    bool       // lines were put since the last checkpoint
+	savedAt  time.Time
+	retained time.Time
+
+	mu      sync.Mutex
+	stalled error
+}
+
+// NewKeeper returns a keeper that has not begun. The store must have no other
+// keeper.
+func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
+	if opt.Every <= 0 {
+		opt.Every = 5 * time.Second
+	}
+	if opt.Retain <= 0 {
+		opt.Retain = 5 * time.Minute
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	k := &Keeper{
+		store: store, log: log, opt: opt, path: filepath.Join(store.dir, checkpointFile),
+		seq: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "steersman_lines_checkpoint", Help: "The newest batch of the intake log whose lines are durable in the store.",
+		}),
+	}
+	if opt.Registerer != nil {
+		opt.Registerer.MustRegister(k.seq)
+	}
+	return k
+}
+
+// Run follows the log until ctx ends and then writes a last checkpoint. It
+// returns nil when ctx has ended.
+func (k *Keeper) Run(ctx context.Context) error {
+	if err := k.begin(ctx); err != nil {
+		return fmt.Errorf("keep log lines: %w", err)
+	}
+	err := k.log.Follow(ctx, k.done, func(seq uint64, b *fact.Batch) error { return k.take(ctx, seq, b) })
+	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled)) {
+		err = nil
+	}
+	if err != nil {
+		err = fmt.Errorf("keep log lines: %w", err)
+	}
+	return errors.Join(err, k.checkpoint(context.WithoutCancel(ctx)))
+}
+
+// begin decides from where the log is read.
+func (k *Keeper) begin(ctx context.Context) error {
+	c, err := readCheckpoint(k.path)
+	if err != nil {
+		last, err2 := k.store.Last(ctx)
+		if err2 != nil {
+			return err2
+		}
+		if !missing(err) || last > 0 {
+			k.opt.Logger.Warn("the intake log is read from its start for log lines; those that are in the store are passed over", "err", err)
+		}
+		c = checkpoint{Era: last >> eraBits}
+	}
+	head := k.log.Head()
+	if c.Seq > head {
+		k.opt.Logger.Warn("the checkpoint of the log lines is ahead of the intake log, which must be a new one; it is read from its start", "checkpoint", c.Seq, "log", head)
+		c = checkpoint{Era: c.Era + 1}
+		if err := writeCheckpoint(k.path, c); err != nil { // a kill must not make it forget
+			return err
+		}
+	}
+	k.at, k.done, k.savedAt = c, c.Seq, time.Now()
+	k.store.Resume(c.number(c.Seq), c.number(head))
+	k.seq.Set(float64(c.Seq))
+	k.log.Keep(Consumer, c.Seq)
+	return nil
+}
+
+// idleBatches is how many batches without lines are worth a checkpoint.
+const idleBatches = 30
+
+// take brings one batch into the store.
+func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
+	if len(b.Lines) > 0 {
+		if err := k.put(ctx, seq, b); err != nil {
+			return err
+		}
+		k.dirty = true
+	} else if k.dirty && b.Source == fact.ClockSource {
+		if err := k.store.Flush(); err != nil {
+			return err
+		}
+	}
+	k.done = seq
+	if time.Since(k.retained) >= k.opt.Retain {
+		k.retained = time.Now()
+		if _, err := k.store.Retain(); err != nil {
+			k.opt.Logger.Error("log lines that are too old or too many stay for now", "err", err)
+		}
+	}
+	if time.Since(k.savedAt) < k.opt.Every || !k.dirty && k.done-k.at.Seq < idleBatches {
+		return nil
+	}
+	if err := k.checkpoint(ctx); err != nil {
+		// The next one will do; until then a restart has more to replay.
+		k.opt.Logger.Error("the intake log is kept for longer", "err", err)
+		k.savedAt = time.Now()
+	}
+	return nil
+}
+
+// put does not give up: what was acknowledged must come to rest. While the store
+// cannot take it (a full disk, say), Stalled tells why.
+func (k *Keeper) put(ctx context.Context, seq uint64, b *fact.Batch) error {
+	const first, longest = 100 * time.Millisecond, 10 * time.Second
+	for wait := first; ; wait = min(2*wait, longest) {
+		res, err := k.store.Put(ctx, k.at.number(seq), b)
+		k.stall(err)
+		if err == nil {
+			if len(res.Quarantined) > 0 {
+				k.opt.Logger.Warn("log lines were not kept", "source", b.Source, "batch", seq, "lines", res.Quarantined)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		k.opt.Logger.Error("log lines wait in the intake log", "err", err, "again in", wait)
+		if _, err := k.store.Retain(); err != nil {
+			k.opt.Logger.Error("log lines that are too old or too many stay for now", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (k *Keeper) stall(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stalled = err
+}
+
+// Stalled returns why the keeper does not get on, or nil if it does.
+func (k *Keeper) Stalled() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stalled
+}
+
+// checkpoint makes durable what is in the store and then says so.
+func (k *Keeper) checkpoint(ctx context.Context) error {
+	if k.done == k.at.Seq {
+		return nil
+	}
+	if err := k.store.Sync(ctx); err != nil {
+		return err
+	}
+	c := checkpoint{Era: k.at.Era, Seq: k.done}
+	if err := writeCheckpoint(k.path, c); err != nil {
+		return err
+	}
+	k.at, k.dirty, k.savedAt = c, false, time.Now()
+	k.seq.Set(float64(c.Seq))
+	k.log.Keep(Consumer, c.Seq)
+	return nil
+}

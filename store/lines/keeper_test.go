@@ -1,0 +1,304 @@
+package lines_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/intake"
+	"github.com/steersman-ops/steersman/store/lines"
+)
+
+const patience = 20 * time.Second
+
+// A house is an intake log with a store that follows it.
+type house struct {
+	log    *intake.Log
+	store  *lines.Store
+	keeper *lines.Keeper
+	stop   func()
+}
+
+func enter(t *testing.T, dir string, opt lines.Options, every time.Duration) *house {
+	t.Helper()
+	l, err := intake.Open(filepath.Join(dir, "intake"), intake.Options{Consumers: []string{lines.Consumer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{log: l, store: open(t, filepath.Join(dir, "lines"), opt)}
+	h.keeper = lines.NewKeeper(h.store, l, lines.KeeperOptions{Every: every, Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.keeper.Run(ctx) }()
+	h.stop = func() {
+		cancel()
+		if err := errors.Join(<-done, h.store.Close(), l.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	return h
+}
+
+func (h *house) send(t *testing.T, texts ...string) {
+	t.Helper()
+	b := &fact.Batch{Source: "test", Received: time.Now().UnixMilli()}
+	for _, text := range texts {
+		at := time.Now().UnixNano()
+		b.Lines = append(b.Lines, fact.Line{At: at, Observed: at, Text: text})
+	}
+	if _, err := h.log.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) tick(t *testing.T) {
+	t.Helper()
+	if _, err := h.log.Append(t.Context(), &fact.Batch{Source: fact.ClockSource, Received: time.Now().UnixMilli()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds waits until the store holds exactly these texts, and ticks meanwhile.
+func (h *house) holds(t *testing.T, want map[string]int) {
+	t.Helper()
+	var got map[string]int
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(20 * time.Millisecond) {
+		h.tick(t)
+		a, err := h.store.Search(t.Context(), lines.Query{Limit: lines.MostLines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = make(map[string]int)
+		for _, l := range a.Lines {
+			got[l.Text]++
+		}
+		if fmt.Sprint(got) == fmt.Sprint(want) {
+			return
+		}
+	}
+	t.Fatalf("the store holds %v, want %v", got, want)
+}
+
+func TestKeeper(t *testing.T) {
+	dir := t.TempDir()
+	h := enter(t, dir, lines.Options{}, time.Hour)
+	h.send(t, "a", "b")
+	h.send(t, "c")
+	h.holds(t, map[string]int{"a": 1, "b": 1, "c": 1})
+	h.stop()
+	h = enter(t, dir, lines.Options{}, 10*time.Millisecond)
+	h.send(t, "d")
+	h.holds(t, map[string]int{"a": 1, "b": 1, "c": 1, "d": 1})
+	h.stop()
+}
+
+// Whatever is lost beside the lines themselves, none is lost and none is there
+// twice.
+func TestKeeperBeginsAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+		want  map[string]int
+	}{
+		{"the checkpoint is lost", func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "lines", "intake.checkpoint"))
+		}, map[string]int{"a": 1, "b": 1, "c": 1}},
+		{"the checkpoint is nonsense", func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, "lines", "intake.checkpoint"), []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]int{"a": 1, "b": 1, "c": 1}},
+		{"the store is lost", func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "lines"))
+		}, map[string]int{"a": 1, "b": 1, "c": 1}},
+		{"the intake log is lost", func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "intake"))
+		}, map[string]int{"a": 1, "b": 1, "c": 1}},
+		{"the intake log and later the checkpoint", func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "intake"))
+			h := enter(t, dir, lines.Options{}, 20*time.Millisecond)
+			h.stop()
+			remove(t, filepath.Join(dir, "lines", "intake.checkpoint"))
+		}, map[string]int{"a": 1, "b": 1, "c": 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			h := enter(t, dir, lines.Options{}, 20*time.Millisecond)
+			h.send(t, "a", "b")
+			h.send(t, "c")
+			h.holds(t, map[string]int{"a": 1, "b": 1, "c": 1})
+			h.stop()
+			tt.spoil(t, dir)
+			h = enter(t, dir, lines.Options{}, 20*time.Millisecond)
+			h.send(t, "d")
+			tt.want["d"] = 1
+			h.holds(t, tt.want)
+			h.stop()
+		})
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// While the disk is full, lines wait in the intake log, and the keeper says so.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	h := enter(t, dir, lines.Options{MinFree: 1 << 62}, 0)
+	h.send(t, "a")
+	for begin := time.Now(); h.keeper.Stalled() == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatal("a keeper that cannot store does not say so")
+		}
+	}
+	if err := h.keeper.Stalled(); !errors.Is(err, lines.ErrFull) || !strings.Contains(err.Error(), "too little of the disk is free") {
+		t.Errorf("it says %v", err)
+	}
+	h.stop()
+	h = enter(t, dir, lines.Options{}, 20*time.Millisecond)
+	h.holds(t, map[string]int{"a": 1})
+	h.stop()
+}
+
+// TestMain is also the process that TestKill kills.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("STEERSMAN_TEST_KILLED"); dir != "" {
+		if err := sendUntilKilled(dir, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// sendUntilKilled appends lines to the intake log, which a keeper brings to a
+// store, and tells of each batch when it was acknowledged.
+func sendUntilKilled(dir string, out io.Writer) error {
+	l, err := intake.Open(filepath.Join(dir, "intake"), intake.Options{Consumers: []string{lines.Consumer}})
+	if err != nil {
+		return err
+	}
+	s, err := lines.Open(filepath.Join(dir, "lines"), lines.Options{})
+	if err != nil {
+		return err
+	}
+	broke := make(chan error, 1)
+	go func() {
+		broke <- lines.NewKeeper(s, l, lines.KeeperOptions{Every: 50 * time.Millisecond}).Run(context.Background())
+	}()
+	for n := l.Head(); ; n++ {
+		select {
+		case err := <-broke:
+			return err
+		default:
+		}
+		now := time.Now()
+		b := &fact.Batch{Source: "test", Received: now.UnixMilli()}
+		for i := range 50 { // half of them of another day
+			at := now.Add(-time.Duration(i%2) * 24 * time.Hour).UnixNano()
+			b.Lines = append(b.Lines, fact.Line{At: at, Observed: at, Text: fmt.Sprint("line ", i), Entity: fact.Entity{Kind: fact.Service, Name: fmt.Sprint("s", i%5)}, Fields: fact.LabelsOf("n", fmt.Sprint(n))})
+		}
+		seq, err := l.Append(context.Background(), b)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, seq)
+	}
+}
+
+// A process that is killed at any moment, again and again, has in the end every
+// line that it acknowledged, once.
+func TestKill(t *testing.T) {
+	dir := t.TempDir()
+	acknowledged := uint64(0)
+	for round := range 6 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "STEERSMAN_TEST_KILLED="+dir)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		sc := bufio.NewScanner(out)
+		kill := time.AfterFunc(time.Duration(300+130*round)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		for sc.Scan() {
+			if _, err := fmt.Sscan(sc.Text(), &acknowledged); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kill.Stop()
+		_ = cmd.Wait() // it was killed
+	}
+	if acknowledged < 100 {
+		t.Fatalf("only %d batches were acknowledged", acknowledged)
+	}
+	h := enter(t, dir, lines.Options{}, 20*time.Millisecond)
+	defer h.stop()
+	for begin := time.Now(); h.log.Head() > 0; time.Sleep(50 * time.Millisecond) {
+		h.tick(t)
+		last, err := h.store.Last(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last >= acknowledged {
+			break
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("the store has batches up to %d, acknowledged were %d", last, acknowledged)
+		}
+	}
+	perBatch := count(t, h.store)
+	for n := uint64(1); n <= acknowledged; n++ {
+		if perBatch[n] != 50 {
+			t.Errorf("batch %d has %d lines in the store, want 50", n, perBatch[n])
+		}
+	}
+	t.Logf("%d batches survived 6 kills", acknowledged)
+}
+
+// count counts the lines of each batch, page by page.
+func count(t *testing.T, s *lines.Store) map[uint64]int {
+	t.Helper()
+	out := make(map[uint64]int)
+	for field := range 5 {
+		for to := time.Now().Add(time.Minute); ; {
+			a, err := s.Search(t.Context(), lines.Query{Service: fmt.Sprint("s", field), Limit: lines.MostLines, To: to})
+			if err != nil || a.TimedOut {
+				t.Fatal(a.TimedOut, err)
+			}
+			oldest := int64(0)
+			for _, l := range a.Lines {
+				oldest = l.At
+			}
+			for _, l := range a.Lines {
+				if l.At > oldest || !a.More { // those of the oldest time come again with the next page
+					out[l.Batch]++
+				}
+			}
+			if !a.More {
+				break
+			}
+			to = time.Unix(0, oldest)
+		}
+	}
+	return out
+}
