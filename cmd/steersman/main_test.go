@@ -62,6 +62,26 @@ func TestStories(t *testing.T) {
 			"wait-ready": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(waitReady("http://"+ts.Getenv("PORT"), 20*time.Second))
 			},
+			"post-log": func(ts *testscript.TestScript, _ bool, args []string) {
+				f, err := os.Open(ts.MkAbs(args[1]))
+				ts.Check(err)
+				defer f.Close()
+				resp, err := http.Post("http://"+args[0]+"/v1/logs", "application/json", f)
+				ts.Check(err)
+				defer resp.Body.Close()
+				if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "refused") {
+					ts.Fatalf("%s: %s", resp.Status, body)
+				}
+			},
+			"wait-line": func(ts *testscript.TestScript, _ bool, args []string) {
+				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+					ts.Check(ts.Exec("steersman", append([]string{"lines", "--json"}, args...)...))
+					if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+						return
+					}
+				}
+				ts.Fatalf("no line says %s", args[0])
+			},
 			"flip": func(ts *testscript.TestScript, _ bool, args []string) {
 				path := ts.MkAbs(args[0])
 				b, err := os.ReadFile(path)

@@ -5,20 +5,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otellog "go.opentelemetry.io/otel/log"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/steersman-ops/steersman/console/api"
 	"github.com/steersman-ops/steersman/fact"
 )
 
@@ -118,6 +124,63 @@ func TestRealSDKOverBothProtocols(t *testing.T) {
 		}
 		return fmt.Sprint(got)
 	})
+}
+
+// Two programs with the real SDK write logs, one over gRPC and one over HTTP,
+// within one trace; they are found by it, and survive a worker that is killed.
+func TestRealSDKLogs(t *testing.T) {
+	r := start(t, "")
+	ctx := t.Context()
+	overGRPC, err := otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(r.grpc), otlploggrpc.WithInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	overHTTP, err := otlploghttp.New(ctx, otlploghttp.WithEndpoint(r.otlp), otlploghttp.WithInsecure(), otlploghttp.WithCompression(otlploghttp.GzipCompression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTrace := trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{8}}))
+	for name, e := range map[string]sdklog.Exporter{"orders": overGRPC, "stock": overHTTP} {
+		res := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.namespace", "sdk"))
+		lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(e)), sdklog.WithResource(res))
+		for i := range 500 {
+			var rec otellog.Record
+			rec.SetTimestamp(time.Now())
+			rec.SetSeverity(otellog.SeverityWarn)
+			rec.SetBody(attribute.StringValue(fmt.Sprintf("%s step %d", name, i)))
+			rec.AddAttributes(attribute.Int("step", i))
+			lp.Logger("sdk").Emit(inTrace, rec)
+		}
+		if err := lp.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	worker := r.worker()
+	if p, err := os.FindProcess(worker); err != nil || p.Kill() != nil {
+		t.Fatalf("kill worker %d: %v", worker, err)
+	}
+	find := func(query string) (out api.Lines) {
+		if code := r.ask(http.MethodGet, "/steersman/v1/lines?limit=1000&"+query, nil, &out); code != http.StatusOK {
+			t.Fatalf("search %s: %d", query, code)
+		}
+		return out
+	}
+	eventually(t, "another worker runs", func() string {
+		if now := r.worker(); now == worker || now == 0 || waitReady(r.base, time.Second) != nil {
+			return fmt.Sprint("worker ", now)
+		}
+		return ""
+	})
+	eventually(t, "all lines are there", func() string {
+		if n := len(find("trace=07000000000000000000000000000000").Lines); n != 1000 {
+			return fmt.Sprint(n, " lines")
+		}
+		return ""
+	})
+	got := find("query=step%3D417&service=sdk/stock&severity=warn").Lines
+	if len(got) != 1 || got[0].Text != "stock step 417" || got[0].Entity.String() != "service:sdk/stock" || got[0].Span != "0800000000000000" || got[0].Fields.Get("otel.scope.name") != "sdk" {
+		t.Errorf("found %+v", got)
+	}
 }
 
 // eventually asks until the answer is empty, or fails with the last one.

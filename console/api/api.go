@@ -65,6 +65,7 @@ type Ledger interface {
 // Rooms is everything that the API looks into. All fields are needed.
 type Rooms struct {
 	Papers   Papers
+	Lines    LineStore
 	Map      func() fact.Map
 	Learning func() Learning
 	Sources  func() []Source

@@ -63,6 +63,7 @@ func (s *server) routes() {
 	get(s, "/decisions/{id}", "getDecision", "One decision, by its proposal's id", func(ctx context.Context, in *ByID) (fact.Decision, error) { return s.Papers.Decision(ctx, in.ID) })
 	get(s, "/findings", "listFindings", "Findings, latest first", s.findings)
 	get(s, "/changes", "listChanges", "Changes, latest first", s.changes)
+	get(s, "/lines", "searchLines", "Log lines, latest first", s.lines)
 	get(s, "/sources", "listSources", "Who sends, and the account kept of it", func(context.Context, *nothing) (Sources, error) {
 		return Sources{s.Sources(), s.Warnings()}, nil
 	})

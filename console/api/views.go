@@ -44,7 +44,7 @@ type Source struct {
 	Kind        string    `json:"kind"`
 	FirstSeen   time.Time `json:"firstSeen"`
 	LastSeen    time.Time `json:"lastSeen"`
-	Received    int64     `json:"received" doc:"Items: points, spans and changes."`
+	Received    int64     `json:"received" doc:"Items: points, spans, lines and changes."`
 	Refused     int64     `json:"refused"`
 	Accepted    int64     `json:"accepted"`
 	LastRefusal string    `json:"lastRefusal,omitempty"`

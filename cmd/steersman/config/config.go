@@ -38,6 +38,7 @@ type Config struct {
 	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
+	Lines    Lines    `yaml:"lines" doc:"The store of log lines."`
 	Records  Records  `yaml:"records" doc:"How long papers are kept. The ledger forgets nothing."`
 	Limits   Limits   `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
 	Watch    Watch    `yaml:"watch" doc:"Detection and incidents."`
@@ -62,6 +63,14 @@ type Intake struct {
 type Metrics struct {
 	Retention Duration `yaml:"retention" doc:"How long samples are kept."`
 	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk, oldest blocks first. 0: none."`
+}
+
+// Lines configures the store of log lines.
+type Lines struct {
+	Retention Duration `yaml:"retention" doc:"How long lines are kept, by their own time, in whole days."`
+	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk: the oldest days go first, the newest stays however large. 0: none."`
+	MinFree   Bytes    `yaml:"min_free" doc:"While less of the disk is free, lines wait in the intake log."`
+	Memory    Bytes    `yaml:"memory" doc:"What the store may take for caches, and a fifth of it for one search."`
 }
 
 // Records configures how long papers are kept.
@@ -154,6 +163,7 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
+		Lines:    Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, MinFree: 256 << 20, Memory: 64 << 20},
 		Records:  Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
 		Limits:   defaultLimits(),
 		Watch:    Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
@@ -258,6 +268,12 @@ func (c *Config) check(root *yaml.Node) error {
 		bad("intake.max_bytes", "%s is too little: at least 64MiB", c.Intake.MaxBytes)
 	}
 	positive("metrics.retention", int64(c.Metrics.Retention))
+	if c.Lines.Retention < Duration(24*time.Hour) {
+		bad("lines.retention", "%v is too little: lines go by whole days, so at least 1d", c.Lines.Retention)
+	}
+	if c.Lines.Memory < 16<<20 {
+		bad("lines.memory", "%s is too little: at least 16MiB", c.Lines.Memory)
+	}
 	positive("records.findings", int64(c.Records.Findings))
 	if c.Records.Incidents < c.Records.Findings {
 		bad("records.incidents", "%v is less than findings are kept, %v", c.Records.Incidents, c.Records.Findings)

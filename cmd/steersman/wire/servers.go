@@ -217,7 +217,7 @@ func bearer(token string) tap.ServerInHandle {
 // ready says whether what comes in is also being worked on. With a full disk it
 // is not, but people must get at the console all the more.
 func (w *worker) ready(rw http.ResponseWriter, _ *http.Request) {
-	err := errors.Join(w.keeper.Stalled(), w.ledger.Err())
+	err := errors.Join(w.keeper.Stalled(), w.liner.Stalled(), w.ledger.Err())
 	switch {
 	case err == nil:
 		fmt.Fprintln(rw, "ready")

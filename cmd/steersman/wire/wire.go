@@ -40,6 +40,7 @@ import (
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
+	"github.com/steersman-ops/steersman/store/lines"
 	"github.com/steersman-ops/steersman/store/records"
 	"github.com/steersman-ops/steersman/store/series"
 	"github.com/steersman-ops/steersman/watch"
@@ -66,6 +67,8 @@ type worker struct {
 	intake  *intake.Log
 	series  *series.Store
 	keeper  *series.Keeper
+	liner   *lines.Keeper
+	lines   *lines.Store
 	records *records.Store
 	ledger  *ledger.Ledger
 
@@ -149,7 +152,7 @@ func (w *worker) close() error {
 }
 
 // The readers of the intake log, as they name their checkpoints.
-var readers = []string{"series", watch.Consumer}
+var readers = []string{"series", lines.Consumer, watch.Consumer}
 
 // ballast is how much of the disk is given free when it is full.
 const ballast = 16 << 20
@@ -173,6 +176,14 @@ func (w *worker) openStores() (err error) {
 	}
 	w.later(w.series.Close)
 	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	if w.lines, err = lines.Open(w.path("lines"), lines.Options{
+		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes), MinFree: int64(w.cfg.Lines.MinFree),
+		Memory: int64(w.cfg.Lines.Memory), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
+	}); err != nil {
+		return err
+	}
+	w.later(w.lines.Close)
+	w.liner = lines.NewKeeper(w.lines, w.intake, lines.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	if w.records, err = records.Open(w.path("records.db"), records.Options{Version: w.opt.Version, Registerer: w.metrics, Logger: w.log}); err != nil {
 		return err
 	}
@@ -272,6 +283,7 @@ func (w *worker) openDoors() error {
 func (w *worker) rooms(g *run.Group) {
 	add(g, w.stop.Run)
 	add(g, w.keeper.Run)
+	add(g, w.liner.Run)
 	add(g, w.watcher.Run)
 	add(g, w.gate.Run)
 	add(g, w.desk.Run)

@@ -211,6 +211,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/steersman/v1/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Log lines, latest first */
+        get: operations["searchLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/steersman/v1/login-links": {
         parameters: {
             query?: never;
@@ -577,6 +594,44 @@ export interface components {
              */
             since?: string;
         };
+        Line: {
+            /** Format: date-time */
+            at: string;
+            /** @description Who wrote it; empty if it did not tell. */
+            entity: string;
+            fields: {
+                [key: string]: string;
+            };
+            instance?: string;
+            /** @description The severity as the sender spells it. */
+            level?: string;
+            /**
+             * Format: date-time
+             * @description When it was first seen, if that is a second or more from its time.
+             */
+            observed?: string;
+            /** @description trace, debug, info, warn, error or fatal. */
+            severity?: string;
+            span?: string;
+            text: string;
+            trace?: string;
+            /** @description The text or a field was longer than the limit and was cut. */
+            truncated?: boolean;
+            version?: string;
+        };
+        Lines: {
+            /** @description The newest first. */
+            lines: components["schemas"]["Line"][];
+            /** @description There may be older ones that fit: the limit was reached, or the time was over. */
+            more: boolean;
+            /**
+             * Format: date-time
+             * @description How far back everything was looked through.
+             */
+            since: string;
+            /** @description The time was over before the start was reached. */
+            timedOut: boolean;
+        };
         Link: {
             /** Format: date-time */
             expires: string;
@@ -711,7 +766,7 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description Items: points, spans and changes.
+             * @description Items: points, spans, lines and changes.
              */
             received: number;
             /** Format: int64 */
@@ -1152,6 +1207,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    searchLines: {
+        parameters: {
+            query?: {
+                /** @description Words that must all be there, "a phrase", *part*, field=value; a minus before what must not be there. */
+                query?: string;
+                /** @description Only of this service or host: name, namespace/name, or as an entity is written. */
+                service?: string;
+                /** @description Only of this trace. */
+                trace?: string;
+                /** @description Only at least as serious as this. */
+                severity?: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+                /** @description Not before this. Default: the oldest. */
+                from?: string;
+                /** @description Not after this. Default: the newest. */
+                to?: string;
+                /** @description At most so many, the newest. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lines"];
                 };
             };
             /** @description Error */
