@@ -73,6 +73,15 @@ func TestStories(t *testing.T) {
 					ts.Fatalf("%s: %s", resp.Status, body)
 				}
 			},
+			"push-loki": func(ts *testscript.TestScript, _ bool, args []string) {
+				body := fmt.Sprintf(`{"streams": [{"stream": {"job": "batch"}, "values": [["%d", %q]]}]}`, time.Now().UnixNano(), args[0])
+				resp, err := http.Post("http://"+ts.Getenv("PORT")+"/loki/api/v1/push", "application/json", strings.NewReader(body))
+				ts.Check(err)
+				defer resp.Body.Close()
+				if resp.StatusCode != http.StatusNoContent {
+					ts.Fatalf("%s", resp.Status)
+				}
+			},
 			"wait-line": func(ts *testscript.TestScript, _ bool, args []string) {
 				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 					ts.Check(ts.Exec("steersman", append([]string{"lines", "--json"}, args...)...))

@@ -128,7 +128,7 @@ func TestLineRefusals(t *testing.T) {
 		change func(plog.LogRecord)
 		text   string
 	}{
-		{"before there were clocks", func(r plog.LogRecord) { r.SetTimestamp(5) }, `log record "card declined" of service:shop/checkout: its time is 5, which is no time in nanoseconds since 1970; check the clock`},
+		{"before there were clocks", func(r plog.LogRecord) { r.SetTimestamp(5) }, `line "card declined" of service:shop/checkout: its time is 5, which is no time in nanoseconds since 1970; check the clock`},
 		{"ahead", func(r plog.LogRecord) {
 			r.SetTimestamp(pcommon.NewTimestampFromTime(signaltest.Now().Add(time.Hour)))
 		}, `its time is 1h0m0s ahead of our clock`},
@@ -136,7 +136,7 @@ func TestLineRefusals(t *testing.T) {
 			for i := range 200 {
 				r.Attributes().PutStr(strings.Repeat("a", i+1), "x")
 			}
-		}, `202 attributes, the limit is 128; set OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT or raise limits.line_fields`},
+		}, `205 fields, the limit is 128; drop some at the sender or raise limits.line_fields`},
 		{"a long name", func(r plog.LogRecord) { r.Attributes().PutStr(strings.Repeat("a", 600), "x") }, `is 600 bytes long, the limit is 512`},
 		{"no name", func(r plog.LogRecord) { r.Attributes().PutStr("", "x") }, `has no name`},
 	} {

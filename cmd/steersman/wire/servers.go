@@ -24,6 +24,7 @@ import (
 	"github.com/steersman-ops/steersman/console/api"
 	"github.com/steersman-ops/steersman/console/web"
 	"github.com/steersman-ops/steersman/signal/hook"
+	"github.com/steersman-ops/steersman/signal/loki"
 	"github.com/steersman-ops/steersman/signal/otlp"
 	"github.com/steersman-ops/steersman/signal/remotewrite"
 	"github.com/steersman-ops/steersman/store/disk"
@@ -149,11 +150,12 @@ func (w *worker) site() http.Handler {
 	mux.HandleFunc("POST /logout", w.identity.Logout)
 	data := http.NewServeMux()
 	data.Handle("POST /api/v1/write", remotewrite.NewHandler(w.doors))
+	data.Handle("POST "+loki.Path, loki.NewHandler(w.doors))
 	data.Handle("/api/v1/", w.series.Handler())
 	data.Handle("/hooks/", hook.NewHandler(w.doors))
 	data.Handle("GET /metrics", promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}))
 	open := w.open(data)
-	for _, p := range []string{"/api/v1/", "/hooks/", "/metrics"} {
+	for _, p := range []string{"/api/v1/", "/loki/", "/hooks/", "/metrics"} {
 		mux.Handle(p, open)
 	}
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
