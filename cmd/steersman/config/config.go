@@ -35,6 +35,7 @@ type Config struct {
 	Hosts    []string `yaml:"hosts" doc:"Names under which browsers may reach the console, besides localhost and the address above. Anything else is refused, so that a hostile page cannot rebind its name to us."`
 	OTLPGRPC string   `yaml:"otlp_grpc" doc:"OpenTelemetry over gRPC. Empty: off. A busy default port is a warning, not a failure to start."`
 	OTLPHTTP string   `yaml:"otlp_http" doc:"OpenTelemetry over HTTP. Empty: off."`
+	Syslog   string   `yaml:"syslog" doc:"Syslog over TCP, as 127.0.0.1:6514. Empty: off. It knows no tokens: whoever reaches the address may send."`
 	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
@@ -257,6 +258,7 @@ func (c *Config) check(root *yaml.Node) error {
 	address("listen", c.Listen, false)
 	address("otlp_grpc", c.OTLPGRPC, true)
 	address("otlp_http", c.OTLPHTTP, true)
+	address("syslog", c.Syslog, true)
 	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
 		bad("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/loki"
 	"github.com/steersman-ops/steersman/signal/otlp"
 	"github.com/steersman-ops/steersman/signal/remotewrite"
+	"github.com/steersman-ops/steersman/signal/syslog"
 	"github.com/steersman-ops/steersman/store/disk"
 )
 
@@ -43,6 +44,9 @@ func (w *worker) servers(g *run.Group) error {
 		return err
 	} else if ln != nil {
 		w.serve(g, ln, w.guarded(ln, otlp.NewHandler(w.doors)), false)
+	}
+	if err := w.syslog(g); err != nil {
+		return err
 	}
 	ln, err = w.door(&w.cfg.OTLPGRPC, config.DefaultOTLPGRPC, "OTLP over gRPC")
 	if err != nil || ln == nil {
@@ -80,6 +84,20 @@ func (w *worker) door(address *string, usual, what string) (net.Listener, error)
 	w.warnings = append(w.warnings, warning)
 	*address = ""
 	return nil, nil
+}
+
+// syslog adds the door for syslog, if it is wanted.
+func (w *worker) syslog(g *run.Group) error {
+	ln, err := w.door(&w.cfg.Syslog, "", "syslog")
+	if err != nil || ln == nil {
+		return err
+	}
+	if !loopback(ln) {
+		w.warnings = append(w.warnings, "syslog takes lines from whoever reaches "+w.cfg.Syslog+": it knows no tokens")
+	}
+	srv := syslog.NewServer(w.doors, syslog.Options{})
+	add(g, func(ctx context.Context) error { return srv.Serve(ctx, ln) })
+	return nil
 }
 
 func loopback(ln net.Listener) bool {
