@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/lines"
 )
@@ -167,7 +168,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal("a keeper that cannot store does not say so")
 		}
 	}
-	if err := h.keeper.Stalled(); !errors.Is(err, lines.ErrFull) || !strings.Contains(err.Error(), "too little of the disk is free") {
+	if err := h.keeper.Stalled(); !disk.Full(err) || !strings.Contains(err.Error(), "are free in "+dir) {
 		t.Errorf("it says %v", err)
 	}
 	h.stop()

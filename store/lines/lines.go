@@ -14,6 +14,8 @@ import (
 
 	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/steersman-ops/steersman/store/disk"
 )
 
 // Options say what the store may cost. The zero value of each field means its
@@ -27,9 +29,10 @@ type Options struct {
 	// Default 0, no bound.
 	MaxBytes int64
 
-	// MinFree is how much of the disk must be free for lines to be added. Below
-	// about a hundred MiB the database's own merges would fill the disk, and it
-	// panics. Default 256 MiB.
+	// MinFree is how much of the disk must be free for lines to be added. The
+	// database panics when its own merges fill the disk. Default: half of what
+	// the intake log leaves free (see [disk.Reserve]), so that what it has taken
+	// can be stored.
 	MinFree int64
 
 	// Ahead is how far after the receipt of its batch a line's time may be.
@@ -59,7 +62,6 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	def((*int64)(&o.Retention), int64(7*24*time.Hour))
-	def(&o.MinFree, 256<<20)
 	def((*int64)(&o.Ahead), int64(10*time.Minute))
 	def(&o.Memory, 64<<20)
 	def((*int64)(&o.SearchTime), int64(10*time.Second))
@@ -106,6 +108,13 @@ func Open(dir string, opt Options) (s *Store, err error) {
 	}
 	if err := prepare(opt.Memory); err != nil {
 		return nil, fmt.Errorf("open the store of log lines: %w", err)
+	}
+	if opt.MinFree == 0 {
+		_, total, err := disk.Space(dir)
+		if err != nil {
+			return nil, fmt.Errorf("open the store of log lines: %w", err)
+		}
+		opt.MinFree = disk.Reserve(total) / 2
 	}
 	defer func() { // only what happens on this goroutine can be caught
 		if p := recover(); p != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
@@ -13,10 +14,6 @@ import (
 )
 
 const day = 24 * time.Hour
-
-// ErrFull is wrapped by what [Store.Put] returns while too little of the disk is
-// free.
-var ErrFull = errors.New("too little of the disk is free")
 
 // A Result says what became of the lines of one batch. They add up to all.
 type Result struct {
@@ -34,7 +31,8 @@ func (r *Result) quarantine(reason string) {
 }
 
 // Put adds the lines of b, which is batch number n of those that are put; the
-// numbers only grow. After [Store.Resume] it adds only what is not there.
+// numbers only grow. After [Store.Resume] it adds only what is not there. While
+// too little of the disk is free, it adds nothing and says so ([disk.Full]).
 func (s *Store) Put(ctx context.Context, n uint64, b *fact.Batch) (Result, error) {
 	db, letGo, err := s.use()
 	if err != nil {
@@ -42,7 +40,7 @@ func (s *Store) Put(ctx context.Context, n uint64, b *fact.Batch) (Result, error
 	}
 	defer letGo()
 	if db.IsReadOnly() {
-		return Result{}, fmt.Errorf("put log lines: %w: less than %d MiB in %s", ErrFull, s.opt.MinFree>>20, s.dir)
+		return Result{}, fmt.Errorf("put log lines: less than %d MiB are free in %s: %w", s.opt.MinFree>>20, s.dir, syscall.ENOSPC)
 	}
 	there, err := s.there(ctx, db, n)
 	if err != nil {

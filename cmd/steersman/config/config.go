@@ -70,7 +70,6 @@ type Metrics struct {
 type Lines struct {
 	Retention Duration `yaml:"retention" doc:"How long lines are kept, by their own time, in whole days."`
 	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk: the oldest days go first, the newest stays however large. 0: none."`
-	MinFree   Bytes    `yaml:"min_free" doc:"While less of the disk is free, lines wait in the intake log."`
 	Memory    Bytes    `yaml:"memory" doc:"What the store may take for caches, and a fifth of it for one search."`
 }
 
@@ -164,7 +163,7 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
-		Lines:    Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, MinFree: 256 << 20, Memory: 64 << 20},
+		Lines:    Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, Memory: 64 << 20},
 		Records:  Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
 		Limits:   defaultLimits(),
 		Watch:    Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},

@@ -177,7 +177,7 @@ func (w *worker) openStores() (err error) {
 	w.later(w.series.Close)
 	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	if w.lines, err = lines.Open(w.path("lines"), lines.Options{
-		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes), MinFree: int64(w.cfg.Lines.MinFree),
+		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes),
 		Memory: int64(w.cfg.Lines.Memory), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
 	}); err != nil {
 		return err
