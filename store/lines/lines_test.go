@@ -3,6 +3,7 @@ package lines_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,10 +85,11 @@ func TestRetainBySize(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	all := sizeOf(t, dir) // three days of about the same size
 	for _, tt := range []struct {
 		most int64
 		left int
-	}{{1 << 30, 3}, {1_600_000, 2}, {1, 1}} { // a day takes some 700 kB
+	}{{2 * all, 3}, {all * 5 / 6, 2}, {1, 1}} {
 		opt.MaxBytes = tt.most
 		s := open(t, dir, opt)
 		if gone, err := s.Retain(); err != nil || len(s.Days()) != tt.left {
@@ -97,6 +99,22 @@ func TestRetainBySize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func sizeOf(t *testing.T, dir string) (size int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		size += info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // A search has an end, and tells how far it came; others wait for their turn.
