@@ -31,6 +31,7 @@ type Doors struct {
 	Sources *Sources
 	Clock   func() time.Time
 	Logger  *slog.Logger
+	Short   func() bool // reports that memory is short, so that senders must wait; nil: never
 
 	inFlight atomic.Int64 // bytes of bodies, see Limits.InFlightBytes
 	buffers  sync.Pool    // of *[]byte, for bodies
@@ -66,6 +67,9 @@ func (d *Doors) Guard(door string, fn func() *Refusal) (ref *Refusal) {
 			ref = Refuse(Malformed, "", "this request could not be read", "please report it, with the request")
 		}
 	}()
+	if d.Short != nil && d.Short() {
+		return Refuse(Busy, "", "memory is short", "send the same again in "+RetryAfter.String())
+	}
 	return fn()
 }
 

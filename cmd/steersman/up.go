@@ -19,7 +19,7 @@ import (
 )
 
 // place is what flags may say instead of the configuration file.
-type place struct{ file, dataDir, listen, otlpGRPC, otlpHTTP string }
+type place struct{ file, dataDir, listen, otlpGRPC, otlpHTTP, memory string }
 
 func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -28,12 +28,13 @@ func (p *place) flags(cmd *cobra.Command) {
 	f.StringVar(&p.listen, "listen", "", "address of console and API, instead of listen")
 	f.StringVar(&p.otlpGRPC, "otlp-grpc", "", "address for OTLP over gRPC, instead of otlp_grpc")
 	f.StringVar(&p.otlpHTTP, "otlp-http", "", "address for OTLP over HTTP, instead of otlp_http")
+	f.StringVar(&p.memory, "memory", "", "ceiling on memory, as 2GiB, instead of memory (default: half of what there is)")
 }
 
 // args repeats the flags for the worker.
 func (p *place) args() []string {
 	args := []string{"worker"}
-	for flag, v := range map[string]string{"--config": p.file, "--data-dir": p.dataDir, "--listen": p.listen, "--otlp-grpc": p.otlpGRPC, "--otlp-http": p.otlpHTTP} {
+	for flag, v := range map[string]string{"--config": p.file, "--data-dir": p.dataDir, "--listen": p.listen, "--otlp-grpc": p.otlpGRPC, "--otlp-http": p.otlpHTTP, "--memory": p.memory} {
 		if v != "" {
 			args = append(args, flag, v)
 		}
@@ -49,6 +50,14 @@ func (p *place) load() (config.Config, error) {
 	for to, v := range map[*string]string{&c.DataDir: p.dataDir, &c.Listen: p.listen, &c.OTLPGRPC: p.otlpGRPC, &c.OTLPHTTP: p.otlpHTTP} {
 		if v != "" {
 			*to = v
+		}
+	}
+	if p.memory != "" {
+		if c.Memory, err = config.ParseBytes(p.memory); err != nil {
+			return c, fmt.Errorf("--memory: %w", err)
+		}
+		if c.Memory < config.LeastMemory {
+			return c, fmt.Errorf("--memory: %s is too little: at least %s", c.Memory, config.Bytes(config.LeastMemory))
 		}
 	}
 	c.DataDir, err = filepath.Abs(c.DataDir)

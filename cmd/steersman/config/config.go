@@ -36,6 +36,7 @@ type Config struct {
 	OTLPGRPC string   `yaml:"otlp_grpc" doc:"OpenTelemetry over gRPC. Empty: off. A busy default port is a warning, not a failure to start."`
 	OTLPHTTP string   `yaml:"otlp_http" doc:"OpenTelemetry over HTTP. Empty: off."`
 	Syslog   string   `yaml:"syslog" doc:"Syslog over TCP, as 127.0.0.1:6514. Empty: off. It knows no tokens: whoever reaches the address may send."`
+	Memory   Bytes    `yaml:"memory" doc:"Ceiling on the worker's memory; the watchdog takes some 20 MiB more. 0: half of what the container or the machine has."`
 	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
@@ -153,6 +154,9 @@ type Actuator struct {
 	Token    Secret   `yaml:"token" doc:"Bearer token to send, if it wants one."`
 }
 
+// LeastMemory is a ceiling with which everything still works, for little.
+const LeastMemory = 128 << 20
+
 // Default returns the settings of a Steersman that was given no file.
 func Default() Config {
 	return Config{
@@ -258,6 +262,9 @@ func (c *Config) check(root *yaml.Node) error {
 	address("otlp_grpc", c.OTLPGRPC, true)
 	address("otlp_http", c.OTLPHTTP, true)
 	address("syslog", c.Syslog, true)
+	if c.Memory != 0 && c.Memory < LeastMemory {
+		bad("memory", "%s is too little: at least %s, or 0", c.Memory, Bytes(LeastMemory))
+	}
 	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
 		bad("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
 	}

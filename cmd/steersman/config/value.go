@@ -52,9 +52,17 @@ func (b Bytes) String() string {
 func (b Bytes) MarshalYAML() (any, error) { return b.String(), nil }
 
 // UnmarshalYAML reads the short form, or a plain number of bytes.
-func (b *Bytes) UnmarshalYAML(n *yaml.Node) error {
+func (b *Bytes) UnmarshalYAML(n *yaml.Node) (err error) {
+	if *b, err = ParseBytes(n.Value); err != nil {
+		return fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	return nil
+}
+
+// ParseBytes reads a size as 512KiB, 64MiB or 2GiB.
+func ParseBytes(text string) (Bytes, error) {
 	for _, u := range byteUnits {
-		digits, ok := strings.CutSuffix(n.Value, u.suffix)
+		digits, ok := strings.CutSuffix(text, u.suffix)
 		if !ok {
 			continue
 		}
@@ -62,10 +70,9 @@ func (b *Bytes) UnmarshalYAML(n *yaml.Node) error {
 		if err != nil || v < 0 || v > math.MaxInt64/u.size {
 			break
 		}
-		*b = Bytes(v * u.size)
-		return nil
+		return Bytes(v * u.size), nil
 	}
-	return fmt.Errorf("line %d: %q is not a size: write it as 512KiB, 64MiB or 2GiB", n.Line, n.Value)
+	return 0, fmt.Errorf("%q is not a size: write it as 512KiB, 64MiB or 2GiB", text)
 }
 
 // Secret says where a secret is found. The configuration never holds the

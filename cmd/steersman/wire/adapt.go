@@ -21,6 +21,7 @@ import (
 	"github.com/steersman-ops/steersman/store/records"
 	"github.com/steersman-ops/steersman/store/series"
 	"github.com/steersman-ops/steersman/watch"
+	"github.com/steersman-ops/steersman/watch/metrics"
 	"github.com/steersman-ops/steersman/watch/remedy"
 )
 
@@ -230,7 +231,7 @@ func (w *worker) allowed() []policy.Actuator {
 func (w *worker) watching() watch.Config {
 	return watch.Config{
 		Topology: topology.Config{Lateness: time.Duration(w.cfg.Watch.Lateness)}, SnapshotEvery: time.Duration(w.cfg.Watch.Snapshot),
-		Actuators: w.remedies(), ProposalsLast: time.Duration(w.cfg.Policy.ApprovalWithin),
+		Actuators: w.remedies(), ProposalsLast: time.Duration(w.cfg.Policy.ApprovalWithin), Metrics: metrics.Config{MaxSeries: w.budget.series},
 	}
 }
 

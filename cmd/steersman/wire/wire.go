@@ -63,6 +63,9 @@ type worker struct {
 	metrics *prometheus.Registry
 	started time.Time
 
+	budget   budget
+	pressure pressure
+
 	ballast *disk.Ballast
 	intake  *intake.Log
 	series  *series.Store
@@ -100,6 +103,12 @@ func (b Broke) Unwrap() error { return b.Err }
 func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	w := &worker{cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(), started: time.Now().UTC(), hints: new(api.Hints)}
 	defer func() { err = errors.Join(err, w.close()) }()
+	most, err := ceiling(int64(cfg.Memory))
+	if err != nil {
+		return err
+	}
+	w.budget = newBudget(most)
+	w.budget.keep()
 	if err := w.build(); err != nil {
 		return err
 	}
@@ -163,6 +172,7 @@ func (w *worker) openStores() (err error) {
 	w.sweepBackups()
 	if w.intake, err = intake.Open(w.path("intake"), intake.Options{
 		MaxBytes: int64(w.cfg.Intake.MaxBytes), MaxAge: time.Duration(w.cfg.Intake.MaxAge), Consumers: readers,
+		QueueBytes: w.budget.queue, WindowBytes: w.budget.window,
 		Registerer: w.metrics, Logger: w.log,
 	}); err != nil {
 		return err
@@ -170,7 +180,8 @@ func (w *worker) openStores() (err error) {
 	w.later(w.intake.Close)
 	if w.series, err = series.Open(w.path("series"), series.Options{
 		Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
-		Version: w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
+		MaxSeries: w.budget.series,
+		Version:   w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
 	}); err != nil {
 		return err
 	}
@@ -178,7 +189,7 @@ func (w *worker) openStores() (err error) {
 	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	if w.lines, err = lines.Open(w.path("lines"), lines.Options{
 		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes),
-		Memory: int64(w.cfg.Lines.Memory), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
+		Memory: min(int64(w.cfg.Lines.Memory), w.budget.lines), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
 	}); err != nil {
 		return err
 	}
@@ -275,13 +286,18 @@ func (w *worker) openDoors() error {
 		return err
 	}
 	w.sources.Restore(restored(known))
-	w.doors = &signal.Doors{Sink: w.intake, Limits: w.cfg.Limits.Signal(), Sources: w.sources, Clock: time.Now, Logger: w.log}
+	limits := w.cfg.Limits.Signal()
+	limits.InFlightBytes = min(limits.InFlightBytes, int(w.budget.inFlight))
+	limits.KnownSeries = min(limits.KnownSeries, w.budget.series)
+	w.pressure.ceiling = w.budget.ceiling
+	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log}
 	return nil
 }
 
 // rooms adds what runs beside the servers.
 func (w *worker) rooms(g *run.Group) {
 	add(g, w.stop.Run)
+	add(g, w.pressure.Run)
 	add(g, w.keeper.Run)
 	add(g, w.liner.Run)
 	add(g, w.watcher.Run)
