@@ -16,17 +16,33 @@ type Batch struct {
 	Changes  []Change
 	Events   []Event
 	Lines    []Line
+
+	// Metrics of other shapes than a float that stands for itself.
+	Histograms []HistogramSeries
+	Deltas     []DeltaSeries
 }
 
 // ClockSource is the source of ticks: batches that hold nothing but the time,
 // so that silence and expiry are seen when everything else has stopped.
 const ClockSource = "clock"
 
-// Points counts the samples in the batch.
+// Points counts the samples of Series.
 func (b *Batch) Points() int {
 	n := 0
 	for i := range b.Series {
 		n += len(b.Series[i].Points)
+	}
+	return n
+}
+
+// Samples counts the samples of all shapes: each native histogram is one.
+func (b *Batch) Samples() int {
+	n := b.Points()
+	for i := range b.Histograms {
+		n += len(b.Histograms[i].Points)
+	}
+	for i := range b.Deltas {
+		n += len(b.Deltas[i].Points)
 	}
 	return n
 }
@@ -39,6 +55,7 @@ const (
 	Untyped SeriesType = iota
 	Gauge
 	Counter // cumulative; a fall is a reset
+	Delta   // what came since the point before; only of a HistogramSeries
 )
 
 // A Series is some consecutive points of one series.

@@ -95,7 +95,7 @@ func (s *Sink) Lines() (out []fact.Line) {
 // Items counts the items that were appended, as the doors count them.
 func (s *Sink) Items() (n int64) {
 	for _, b := range s.Batches() {
-		n += int64(b.Points() + len(b.Spans) + len(b.Lines) + len(b.Changes))
+		n += int64(b.Samples() + len(b.Spans) + len(b.Lines) + len(b.Changes))
 	}
 	return n
 }

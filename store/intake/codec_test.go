@@ -65,6 +65,44 @@ func TestBatchesFromBeforeLines(t *testing.T) {
 	}
 }
 
+// shapes has every field of the other shapes.
+func shapes() *fact.Batch {
+	return &fact.Batch{
+		Source: "otlp", Received: 1764000000000,
+		Histograms: []fact.HistogramSeries{
+			{Labels: fact.LabelsOf("__name__", "lat"), Type: fact.Delta, Unit: "seconds", Help: "How long.", Points: []fact.HistogramPoint{
+				{T: 1764000000001, Start: 1763999990000, H: &fact.Histogram{Schema: 3, Reset: fact.ResetNo, ZeroThreshold: 1e-128, Sum: -2.5, Count: 18, ZeroCount: 2,
+					Positive: fact.Buckets{Spans: []fact.BucketSpan{{Offset: -3, Length: 2}, {Offset: 4, Length: 1}}, Deltas: []int64{5, -4, 9}},
+					Negative: fact.Buckets{Spans: []fact.BucketSpan{{Length: 1}}, Deltas: []int64{0}}}},
+				{T: math.MinInt64, Start: math.MaxInt64, H: &fact.Histogram{Schema: fact.CustomBounds, Reset: fact.ResetGauge, Float: true, CountF: 1.5, ZeroCountF: math.Inf(1),
+					Positive: fact.Buckets{Spans: []fact.BucketSpan{{Offset: math.MinInt32, Length: math.MaxUint32}}, Counts: []float64{1.5, 0}}, Bounds: []float64{0.1, 7}}},
+			}},
+			{Points: []fact.HistogramPoint{{H: &fact.Histogram{}}}},
+			{},
+		},
+		Deltas: []fact.DeltaSeries{
+			{Labels: fact.LabelsOf("__name__", "requests_total"), Unit: "requests", Help: "How many.", Points: []fact.DeltaPoint{{Start: 1764000000000, T: 1764000000500, V: 7}, {T: 3, V: -1}}},
+			{},
+		},
+	}
+}
+
+// What was written before there were other shapes is read as it was, and what
+// has none of them is written as before.
+func TestBatchesFromBeforeShapes(t *testing.T) {
+	data, err := os.ReadFile("testdata/before-shapes.batch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := NewDecoder(0).Decode(data)
+	if err != nil || !reflect.DeepEqual(got, everything()) {
+		t.Errorf("came back as %+v, %v", got, err)
+	}
+	if !bytes.Equal(AppendBatch(nil, everything()), data) {
+		t.Error("a batch without other shapes is written otherwise than before")
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	long := fact.Batch{Source: strings.Repeat("long", 1000), Events: []fact.Event{{Body: strings.Repeat("long", 1000)}}}
 	for _, tt := range []struct {
@@ -77,6 +115,7 @@ func TestRoundTrip(t *testing.T) {
 		{"compressible", &long},
 		{"remote write", remoteWrite(50, 8, 3)},
 		{"lines", logLines(100)},
+		{"other shapes", shapes()},
 		{"incompressible", incompressible(4096)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,9 +172,11 @@ func TestDecodeRefuses(t *testing.T) {
 			}
 		})
 	}
-	for n := range len(good) {
-		if _, err := NewDecoder(0).Decode(good[:n]); !errors.Is(err, ErrFormat) {
-			t.Errorf("the first %d of %d bytes: %v, want ErrFormat", n, len(good), err)
+	for _, good := range [][]byte{good, AppendBatch(nil, shapes())} {
+		for n := range len(good) {
+			if _, err := NewDecoder(0).Decode(good[:n]); !errors.Is(err, ErrFormat) {
+				t.Errorf("the first %d of %d bytes: %v, want ErrFormat", n, len(good), err)
+			}
 		}
 	}
 }
@@ -179,6 +220,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendBatch(nil, everything()))
 	f.Add(AppendBatch(nil, remoteWrite(20, 8, 2)))
 	f.Add(AppendBatch(nil, &fact.Batch{Lines: everything().Lines}))
+	f.Add(AppendBatch(nil, shapes()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first, err := NewDecoder(0).Decode(data)
 		if err != nil {

@@ -104,7 +104,9 @@ const reserved = 64
 // urgent reports whether b goes before telemetry: the clock, by which readers
 // save and say what they have done with, so that a full log does not stay full;
 // changes and events, which are few and of which people and the gate tell.
-func urgent(b *fact.Batch) bool { return len(b.Series) == 0 && len(b.Spans) == 0 && len(b.Lines) == 0 }
+func urgent(b *fact.Batch) bool {
+	return len(b.Series) == 0 && len(b.Spans) == 0 && len(b.Lines) == 0 && !hasShapes(b)
+}
 
 func split(group []*pending) (first, rest []*pending) {
 	for _, p := range group {

@@ -66,6 +66,9 @@ func (d *Decoder) Decode(data []byte) (*fact.Batch, error) {
 	if data[1]&flagLines != 0 {
 		b.Lines = r.lines(b.Received)
 	}
+	if data[1]&flagShapes != 0 {
+		r.shapes(b)
+	}
 	if r.bad == "" && len(r.rest) > 0 {
 		r.fail("bytes after the end")
 	}
@@ -80,7 +83,7 @@ func (d *Decoder) body(data []byte) ([]byte, error) {
 	if len(data) < 2 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFormat, len(data))
 	}
-	if data[0] != codecVersion || data[1] >= knownFlags {
+	if data[0] != codecVersion || data[1]&^knownFlags != 0 {
 		return nil, fmt.Errorf("%w: version %d, flags %#x: this program knows version %d", ErrFormat, data[0], data[1], codecVersion)
 	}
 	if data[1]&flagS2 == 0 {

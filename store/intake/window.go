@@ -73,5 +73,5 @@ func memory(b *fact.Batch) int64 {
 		l := &b.Lines[i]
 		n += int64(unsafe.Sizeof(*l)) + int64(len(l.Text)+l.Fields.Size()+len(l.Level)+len(l.Instance)+len(l.Version)+len(l.Entity.Name)+len(l.Entity.Namespace))
 	}
-	return n
+	return n + shapesMemory(b)
 }

@@ -172,6 +172,12 @@ func batches() []*fact.Batch {
 			Text: "no\nmoney", TraceID: [16]byte{1}, SpanID: [8]byte{2}, Fields: fact.LabelsOf("a", "b"), Truncated: true,
 		}}},
 		{Source: "desk", Received: at.UnixMilli(), Events: []fact.Event{{At: at, Kind: "approval", Ref: "p", Body: "{}"}}},
+		{
+			Source: "otlp/shop/cart", Received: at.UnixMilli(),
+			Histograms: []fact.HistogramSeries{{Labels: fact.LabelsOf("__name__", "lat"), Points: []fact.HistogramPoint{{T: at.UnixMilli(), H: &fact.Histogram{
+				Count: 3, Sum: 1.5, Positive: fact.Buckets{Spans: []fact.BucketSpan{{Offset: -1, Length: 1}}, Deltas: []int64{3}}}}}}},
+			Deltas: []fact.DeltaSeries{{Labels: fact.LabelsOf("__name__", "n"), Points: []fact.DeltaPoint{{Start: at.UnixMilli() - 1000, T: at.UnixMilli(), V: 2}}}},
+		},
 	}
 }
 
