@@ -20,7 +20,7 @@ type Result struct {
 	// The quarantined: they are not stored.
 	TooOld     int // further back than Options.OutOfOrder
 	TooNew     int // after the limit given to AppendUntil
-	OutOfOrder int // older than the newest of the series; only when Options.OutOfOrder is negative
+	OutOfOrder int // older than the newest of the series: deltas, and others only when Options.OutOfOrder is negative
 	Conflict   int // another value is stored for this series at this time
 	Invalid    int // no series can have these labels
 	TooMany    int // of a series beyond Options.MaxSeries
@@ -29,6 +29,15 @@ type Result struct {
 // Quarantined counts the samples that were neither stored nor there already.
 func (r Result) Quarantined() int {
 	return r.TooOld + r.TooNew + r.OutOfOrder + r.Conflict + r.Invalid + r.TooMany
+}
+
+// plus returns the counts of both.
+func (r Result) plus(o Result) Result {
+	return Result{
+		Stored: r.Stored + o.Stored, Duplicate: r.Duplicate + o.Duplicate,
+		TooOld: r.TooOld + o.TooOld, TooNew: r.TooNew + o.TooNew, OutOfOrder: r.OutOfOrder + o.OutOfOrder,
+		Conflict: r.Conflict + o.Conflict, Invalid: r.Invalid + o.Invalid, TooMany: r.TooMany + o.TooMany,
+	}
 }
 
 // Reasons yields the parts of Quarantined by name.

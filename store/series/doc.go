@@ -18,6 +18,12 @@
 // does so only for the newest sample of a series: for each series it remembers
 // the newest sample, and what is not newer than that is looked up first.
 //
+// Native histograms are samples like others. Deltas, of counters and of
+// histograms, are added up to what their series has: the newest sample of the
+// series is the whole state, so it is as durable as the samples are, and a batch
+// that is read or sent again finds its samples there and adds nothing.
+// docs/decisions/0006-deltas-are-added-up-by-the-store.md has the reasons.
+//
 // # Durability
 //
 // [Store.Append] returns when the samples are visible to queries and handed to
@@ -27,7 +33,9 @@
 //
 // # Limits
 //
-// Float samples only: no native histograms and no exemplars. Samples older than the
+// No exemplars. An increase that comes after a later one of its series is
+// quarantined as out of order: what it adds cannot be put in behind. A series of
+// increases that was silent for three hours begins anew at zero. Samples older than the
 // newest of the whole store by more than Options.OutOfOrder are quarantined. A
 // sample whose series has had no other sample for hours and has left memory is
 // not recognised as a duplicate; it is then stored twice, which queries do not

@@ -75,3 +75,10 @@ func (s *Store) Raw(ctx context.Context, name string) ([]fact.Series, error) {
 
 // Forget makes the store remember nothing.
 func Forget(s *Store) { s.refs.entries, s.refs.hinted = make(map[fact.Labels]*entry), nil }
+
+// RememberShapes makes the store remember at most n series of other shapes.
+func RememberShapes(s *Store, n int) { s.shapes.max = n }
+
+// RememberedShapes is how many it remembers, and how many of them have a
+// histogram that deltas have added up to.
+func RememberedShapes(s *Store) (n, totals int) { return len(s.shapes.byLabel), s.shapes.totals }

@@ -147,12 +147,12 @@ func (k *Keeper) mended() {
 
 // take brings one batch into the store.
 func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
-	if len(b.Series) > 0 && b.Received >= k.skip {
+	if len(b.Series)+len(b.Histograms)+len(b.Deltas) > 0 && b.Received >= k.skip {
 		res, err := k.append(ctx, b)
 		if err != nil {
 			return err
 		}
-		k.tally.add(b.Source, b.Points(), res)
+		k.tally.add(b.Source, b.Samples(), res)
 		k.samples = true
 	}
 	k.done = seq
@@ -186,7 +186,7 @@ func (k *Keeper) append(ctx context.Context, b *fact.Batch) (Result, error) {
 	for wait := first; ; wait = min(2*wait, longest) {
 		res, err := Result{}, k.store.room()
 		if err == nil {
-			res, err = k.store.AppendUntil(ctx, b.Series, b.Received+k.opt.Ahead.Milliseconds())
+			res, err = k.store.AppendBatch(ctx, b, b.Received+k.opt.Ahead.Milliseconds())
 		}
 		k.stall(err)
 		if err == nil {

@@ -99,7 +99,7 @@ func run(t testing.TB, k *series.Keeper, log *memLog) {
 	go func() { done <- k.Run(ctx) }()
 	want := 0
 	for _, b := range log.batches {
-		want += b.Points()
+		want += b.Samples()
 	}
 	for begun := time.Now(); counted(k)+alreadyThere(log) < want; time.Sleep(time.Millisecond) {
 		if time.Since(begun) > 20*time.Second {
@@ -118,7 +118,7 @@ func alreadyThere(log *memLog) int {
 	defer log.mu.Unlock()
 	n := 0
 	for _, b := range log.batches[:log.after] {
-		n += b.Points()
+		n += b.Samples()
 	}
 	return n
 }
@@ -164,6 +164,8 @@ func batches(seed uint64, n int) []*fact.Batch {
 			}
 			b.Series = append(b.Series, s)
 		}
+		b.Deltas = deltas(fmt.Sprintf("delta_%d", i%2), delta(float64(i-i%7), float64(i-i%7+1), float64(i))).Deltas // late, repeated, contradictory
+		b.Histograms = histogram(fact.SeriesType(1+i%3), fmt.Sprintf("histogram_%d", i%3), hist(float64(i-i%5), bucketed(uint64(i)))).Histograms
 		out[i] = b
 	}
 	return out
@@ -179,7 +181,7 @@ func TestTheLaw(t *testing.T) {
 	run(t, k, log)
 	sent := make(map[string]uint64)
 	for _, b := range log.batches {
-		sent[b.Source] += uint64(b.Points())
+		sent[b.Source] += uint64(b.Samples())
 	}
 	delete(sent, fact.ClockSource)
 	reasons := make(map[string]bool)

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -92,36 +91,43 @@ func pointAt(p fact.Point, t int64) int { return cmp.Compare(p.T, t) }
 
 // lookUp fills in what the store has of the late series.
 func (a *appending) lookUp(ctx context.Context, from int64) error {
-	q, err := a.store.db.Querier(from, math.MaxInt64)
+	list := make([]labels.Labels, len(a.late))
+	for i := range a.late {
+		list[i] = a.late[i].entry.labels
+	}
+	return a.store.scan(ctx, from, list, func(i int, it chunkenc.Iterator) error { return a.late[i].read(it) })
+}
+
+// scan calls read with the samples from the given time on of those of the listed
+// series that the store has.
+func (s *Store) scan(ctx context.Context, from int64, list []labels.Labels, read func(i int, it chunkenc.Iterator) error) error {
+	q, err := s.db.Querier(from, math.MaxInt64)
 	if err != nil {
 		return err
 	}
 	defer q.Close()
-	byName := make(map[string][]*late)
-	byHash := make(map[uint64][]*late, len(a.late))
-	for i := range a.late {
-		l := &a.late[i]
-		byName[l.entry.labels.Get(fact.NameLabel)] = append(byName[l.entry.labels.Get(fact.NameLabel)], l)
-		h := l.entry.labels.Hash()
-		byHash[h] = append(byHash[h], l)
+	byName := make(map[string][]labels.Labels)
+	byHash := make(map[uint64][]int, len(list))
+	for i, ls := range list {
+		name, h := ls.Get(fact.NameLabel), ls.Hash()
+		byName[name] = append(byName[name], ls)
+		byHash[h] = append(byHash[h], i)
 	}
 	var it chunkenc.Iterator
-	read := func(set storage.SeriesSet) error {
+	for name, group := range byName {
+		set := q.Select(ctx, false, nil, selector(name, group)...)
 		for set.Next() {
 			at := set.At()
-			for _, l := range byHash[at.Labels().Hash()] {
-				if labels.Equal(l.entry.labels, at.Labels()) {
+			for _, i := range byHash[at.Labels().Hash()] {
+				if labels.Equal(list[i], at.Labels()) {
 					it = at.Iterator(it)
-					if err := l.read(it); err != nil {
+					if err := read(i, it); err != nil {
 						return err
 					}
 				}
 			}
 		}
-		return set.Err()
-	}
-	for name, group := range byName {
-		if err := read(q.Select(ctx, false, nil, selector(name, group)...)); err != nil {
+		if err := set.Err(); err != nil {
 			return err
 		}
 	}
@@ -134,15 +140,15 @@ const manyValues = 1000
 // selector returns matchers that select the series of group, all of which have
 // the given name, and not many others: each label that all have must have one
 // of the values that it has among them.
-func selector(name string, group []*late) []*labels.Matcher {
+func selector(name string, group []labels.Labels) []*labels.Matcher {
 	out := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, fact.NameLabel, name)}
-	group[0].entry.labels.Range(func(first labels.Label) {
+	group[0].Range(func(first labels.Label) {
 		if first.Name == fact.NameLabel {
 			return
 		}
 		values := map[string]bool{}
 		for _, l := range group {
-			v := l.entry.labels.Get(first.Name)
+			v := l.Get(first.Name)
 			if values[v] = true; v == "" || len(values) > manyValues {
 				return
 			}

@@ -27,6 +27,7 @@ const (
 type family struct {
 	Type   fact.SeriesType `json:"type"`
 	Bucket bool            `json:"bucket,omitempty"` // its series are buckets of a classic histogram
+	Native bool            `json:"native,omitempty"` // its series are native histograms
 	Unit   string          `json:"unit,omitempty"`
 	Help   string          `json:"help,omitempty"`
 
@@ -111,6 +112,7 @@ func (m *metadata) observe(in *fact.Series) *family {
 	f = &family{
 		Type:   in.Type,
 		Bucket: strings.HasSuffix(name, "_bucket") && in.Labels.Get("le") != "",
+		Native: ok && f.Native,
 		Unit:   strings.Clone(in.Unit),
 		help:   strings.Clone(in.Help),
 	}
@@ -118,6 +120,23 @@ func (m *metadata) observe(in *fact.Series) *family {
 	m.families[strings.Clone(name)] = f
 	m.dirty = true
 	return f
+}
+
+// observeNative takes note of a name whose series are native histograms.
+func (m *metadata) observeNative(in *fact.Series) *family {
+	f := m.observe(in)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f.Native {
+		return f
+	}
+	native := *f
+	native.Native = true
+	if m.families[in.Labels.Name()] == f { // there was room for it
+		m.families[in.Labels.Name()] = &native
+		m.dirty = true
+	}
+	return &native
 }
 
 // ListMetadata returns the families as Prometheus knows them: the three names
@@ -145,6 +164,12 @@ func (m *metadata) describe(name string) (scrape.MetricMetadata, bool) {
 		out.Type = model.MetricTypeGauge
 	case fact.Counter:
 		out.Type = model.MetricTypeCounter
+	}
+	if f.Native {
+		out.Type = model.MetricTypeHistogram
+		if f.Type == fact.Gauge {
+			out.Type = model.MetricTypeGaugeHistogram
+		}
 	}
 	if f.Bucket {
 		out.MetricFamily, out.Type = strings.TrimSuffix(name, "_bucket"), model.MetricTypeHistogram

@@ -52,7 +52,9 @@ type Value struct {
 }
 
 // Instant answers a PromQL query that gives a vector or a scalar (one value
-// without labels), in the order in which the engine gives it.
+// without labels), in the order in which the engine gives it. Native histograms
+// in the answer are left out: ask for a number of theirs, such as
+// histogram_quantile or histogram_count.
 func (s *Store) Instant(ctx context.Context, query string, at time.Time) ([]Value, error) {
 	q, err := s.engine.NewInstantQuery(ctx, s.db, nil, query, at)
 	if err != nil {
@@ -69,6 +71,9 @@ func (s *Store) Instant(ctx context.Context, query string, at time.Time) ([]Valu
 	case promql.Vector:
 		out := make([]Value, 0, len(v))
 		for _, el := range v {
+			if el.H != nil {
+				continue
+			}
 			ls, err := fromProm(el.Metric)
 			if err != nil {
 				return nil, fmt.Errorf("query %q: %w", query, err)
@@ -81,7 +86,8 @@ func (s *Store) Instant(ctx context.Context, query string, at time.Time) ([]Valu
 	}
 }
 
-// Range answers a PromQL query at from, from+step, … up to and with to.
+// Range answers a PromQL query at from, from+step, … up to and with to. Native
+// histograms are left out, as by [Store.Instant].
 func (s *Store) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]fact.Series, error) {
 	if step <= 0 || to.Before(from) {
 		return nil, fmt.Errorf("query %q from %s to %s in steps of %s: the step must be positive and the end not before the start",
@@ -98,6 +104,9 @@ func (s *Store) Range(ctx context.Context, query string, from, to time.Time, ste
 	}
 	out := make([]fact.Series, 0, len(m))
 	for _, in := range m {
+		if len(in.Floats) == 0 {
+			continue
+		}
 		ls, err := fromProm(in.Metric)
 		if err != nil {
 			return nil, fmt.Errorf("query %q: %w", query, err)

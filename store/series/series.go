@@ -106,8 +106,9 @@ type Store struct {
 	repaired bool
 	lost     int64 // the time from which samples may be missing in blocks too
 
-	mu   sync.Mutex // held while appending: one batch after the other
-	refs *refs
+	mu     sync.Mutex // held while appending: one batch after the other
+	refs   *refs
+	shapes *shapes
 
 	sync syncer
 }
@@ -119,7 +120,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open series: %w", err)
 	}
-	s := &Store{dir: dir, opt: opt, refs: newRefs(opt.MaxSeries), lost: notLost}
+	s := &Store{dir: dir, opt: opt, refs: newRefs(opt.MaxSeries), shapes: newShapes(opt.MaxSeries), lost: notLost}
 	s.sync.dir = dir
 	meta, err := openMetadata(filepath.Join(dir, metadataFile))
 	if err != nil {
