@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -170,15 +171,48 @@ func TestMetricRefusals(t *testing.T) {
 		rejected int64
 		text     string
 	}{
-		{"a delta sum", func(m pmetric.Metric) {
+		{"a delta of what goes up and down", func(m pmetric.Metric) {
 			m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 			m.Sum().DataPoints().AppendEmpty()
 			m.Sum().DataPoints().AppendEmpty()
-		}, 2, `metric "m": its temporality is Delta, only cumulative is taken; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative`},
+		}, 2, `metric "m": it goes up and down and its temporality is Delta, which says nothing of its value; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative`},
 		{"a sum of no temporality", func(m pmetric.Metric) { m.SetEmptySum().DataPoints().AppendEmpty() }, 1, `its temporality is Unspecified`},
-		{"an exponential histogram", func(m pmetric.Metric) {
-			m.SetEmptyExponentialHistogram().DataPoints().AppendEmpty()
-		}, 1, `exponential histograms are not taken; set OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=explicit_bucket_histogram`},
+		{"an exponential histogram of no temporality", func(m pmetric.Metric) { m.SetEmptyExponentialHistogram().DataPoints().AppendEmpty() }, 1, `its temporality is Unspecified`},
+		{"a delta that falls", func(m pmetric.Metric) {
+			m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+			m.Sum().SetIsMonotonic(true)
+			p := m.Sum().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetIntValue(-1)
+		}, 1, `metric m_total: a delta of -1 is no increase`},
+		{"a scale that is too coarse", func(m pmetric.Metric) {
+			m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetScale(-5)
+		}, 1, `the scale -5 is coarser than -4; let the sender use more buckets`},
+		{"an exponential histogram that contradicts itself", func(m pmetric.Metric) {
+			m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetCount(3)
+			p.Positive().BucketCounts().FromRaw([]uint64{1, 1})
+		}, 1, `an exponential histogram contradicts itself: its count is 3, its buckets count 2`},
+		{"a bucket that overflows", func(m pmetric.Metric) {
+			m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetScale(9)
+			p.Positive().BucketCounts().FromRaw([]uint64{1 << 63, 1 << 63})
+		}, 1, `a bucket counts more than there are numbers`},
+		{"a bucket beyond the last", func(m pmetric.Metric) {
+			m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetCount(1)
+			p.Negative().SetOffset(math.MaxInt32)
+			p.Negative().BucketCounts().FromRaw([]uint64{1})
+		}, 1, `a bucket is beyond the last that there can be`},
 		{"no time", func(m pmetric.Metric) { m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1) }, 1, `the time 0 is no time`},
 		{"no value", func(m pmetric.Metric) { m.SetEmptyGauge().DataPoints().AppendEmpty().SetTimestamp(at) }, 1, `a point has no value`},
 		{"a long label", func(m pmetric.Metric) {

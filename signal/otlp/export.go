@@ -173,7 +173,7 @@ func (ex *export) add(s fact.Series, t int64, v float64) {
 // fits reports whether n more samples are within the limit. Once they are not,
 // the whole request is refused, and nothing more of it is translated.
 func (ex *export) fits(n int) bool {
-	ex.full = ex.full || len(ex.batch.Series)+n > ex.lim.Points
+	ex.full = ex.full || len(ex.batch.Series)+len(ex.batch.Histograms)+len(ex.batch.Deltas)+n > ex.lim.Points
 	return !ex.full
 }
 
@@ -195,7 +195,7 @@ func take(ctx context.Context, d *signal.Doors, s *service, body []byte, enc enc
 		items, ref = ex.read(s, body, enc)
 		return ref
 	})
-	if ref == nil && len(ex.batch.Series)+len(ex.batch.Spans)+len(ex.batch.Lines) > 0 {
+	if ref == nil && ex.batch.Samples()+len(ex.batch.Spans)+len(ex.batch.Lines) > 0 {
 		ex.batch.Received = ex.now.UnixMilli()
 		ref = d.Deliver(ctx, &ex.batch)
 	}

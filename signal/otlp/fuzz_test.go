@@ -57,6 +57,7 @@ func FuzzTracesJSON(f *testing.F) {
 
 func FuzzMetrics(f *testing.F) {
 	f.Add(proto3(f, gauges(2)))
+	f.Add(proto3(f, allShapes()))
 	s := byName("metrics")
 	f.Fuzz(func(t *testing.T, body []byte) { through(t, s, body, protobuf) })
 }
@@ -64,6 +65,10 @@ func FuzzMetrics(f *testing.F) {
 func FuzzMetricsJSON(f *testing.F) {
 	b, err := gauges(2).MarshalJSON()
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	if b, err = allShapes().MarshalJSON(); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)

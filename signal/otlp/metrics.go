@@ -23,6 +23,7 @@ type family struct {
 	src        *signal.Tally
 	name       string
 	unit, help string
+	delta      bool   // its points tell what came since the point before
 	latest     *int64 // time of the resource's latest point that was taken
 }
 
@@ -73,13 +74,18 @@ func (f *family) metric(m pmetric.Metric) {
 	case pmetric.MetricTypeSummary:
 		in.Type, n = otlptranslator.MetricTypeSummary, m.Summary().DataPoints().Len()
 	case pmetric.MetricTypeExponentialHistogram:
-		f.refuseAll(m.ExponentialHistogram().DataPoints().Len(), signal.Refuse(signal.Histogram, whereMetric(m.Name()), "exponential histograms are not taken", "set OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=explicit_bucket_histogram"))
-		return
+		temporality, n = m.ExponentialHistogram().AggregationTemporality(), m.ExponentialHistogram().DataPoints().Len()
+		in.Type = otlptranslator.MetricTypeExponentialHistogram
 	default:
 		return // no data, and so no points
 	}
-	if temporality != pmetric.AggregationTemporalityCumulative {
-		f.refuseAll(n, signal.Refuse(signal.Temporality, whereMetric(m.Name()), "its temporality is "+temporality.String()+", only cumulative is taken", "set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative"))
+	f.delta = temporality == pmetric.AggregationTemporalityDelta
+	switch {
+	case f.delta && in.Type == otlptranslator.MetricTypeNonMonotonicCounter:
+		f.refuseAll(n, signal.Refuse(signal.Temporality, whereMetric(m.Name()), "it goes up and down and its temporality is Delta, which says nothing of its value", "set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative"))
+		return
+	case !f.delta && temporality != pmetric.AggregationTemporalityCumulative:
+		f.refuseAll(n, signal.Refuse(signal.Temporality, whereMetric(m.Name()), "its temporality is "+temporality.String(), "set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative"))
 		return
 	}
 	name, err := namer.Build(in)
@@ -100,6 +106,10 @@ func (f *family) points(m pmetric.Metric, typ fact.SeriesType) {
 	case pmetric.MetricTypeHistogram:
 		for i := range m.Histogram().DataPoints().Len() {
 			f.histogram(m.Histogram().DataPoints().At(i))
+		}
+	case pmetric.MetricTypeExponentialHistogram:
+		for i := range m.ExponentialHistogram().DataPoints().Len() {
+			f.exponential(m.ExponentialHistogram().DataPoints().At(i))
 		}
 	case pmetric.MetricTypeSummary:
 		for i := range m.Summary().DataPoints().Len() {
@@ -130,36 +140,79 @@ func (f *family) receive(n int) bool {
 	return f.ex.fits(n)
 }
 
+// A dataPoint is what the points of all types have.
+type dataPoint interface {
+	Attributes() pcommon.Map
+	Timestamp() pcommon.Timestamp
+	StartTimestamp() pcommon.Timestamp
+	Flags() pmetric.DataPointFlags
+}
+
 // emit adds the series of one data point, or refuses the point as a whole: a
 // histogram with half of its buckets would be a lie.
-func (f *family) emit(attrs pcommon.Map, at pcommon.Timestamp, flags pmetric.DataPointFlags, parts []one, ref *signal.Refusal) {
-	if ref == nil {
-		ref = f.checkTime(at)
-	}
-	var base []fact.Label
-	if ref == nil {
-		var err error
-		if base, err = f.base(attrs); err != nil {
-			ref = signal.Refuse(signal.BadLabels, "metric "+f.name, err.Error(), "rename the attribute")
-		}
-	}
-	start := len(f.ex.batch.Series)
+func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) {
+	base, ref := f.begin(pt, ref)
+	start, startDeltas := len(f.ex.batch.Series), len(f.ex.batch.Deltas)
 	for i := 0; i < len(parts) && ref == nil; i++ {
 		p := &parts[i]
-		if flags.NoRecordedValue() {
+		if pt.Flags().NoRecordedValue() {
 			p.v = staleNaN
+		} else if f.delta && (math.IsNaN(p.v) || math.IsInf(p.v, 0) || p.v < 0 && p.suffix != "_sum") {
+			ref = signal.Refuse(signal.BadValue, "metric "+f.name, fmt.Sprintf("a delta of %v is no increase", p.v), "check the exporter of the sender")
+			break
 		}
 		var labels fact.Labels
 		if labels, ref = f.series(base, f.name+p.suffix, p.key, p.value); ref == nil {
-			f.ex.add(fact.Series{Labels: labels, Type: p.typ, Unit: f.unit, Help: f.help}, int64(at)/1e6, p.v)
+			f.add(labels, p, pt)
 		}
 	}
 	if ref != nil {
-		f.ex.batch.Series = f.ex.batch.Series[:start]
-		f.ex.refuseItems(f.src, ref, len(parts), 1)
+		f.ex.batch.Series, f.ex.batch.Deltas = f.ex.batch.Series[:start], f.ex.batch.Deltas[:startDeltas]
+	}
+	f.end(pt, ref, len(parts))
+}
+
+// begin returns the labels of all series of a data point.
+func (f *family) begin(pt dataPoint, ref *signal.Refusal) ([]fact.Label, *signal.Refusal) {
+	if ref == nil {
+		ref = f.checkTime(pt.Timestamp())
+	}
+	if ref != nil {
+		return nil, ref
+	}
+	base, err := f.base(pt.Attributes())
+	if err != nil {
+		return nil, signal.Refuse(signal.BadLabels, "metric "+f.name, err.Error(), "rename the attribute")
+	}
+	return base, nil
+}
+
+// end accounts for a data point of n samples.
+func (f *family) end(pt dataPoint, ref *signal.Refusal, n int) {
+	if ref != nil {
+		f.ex.refuseItems(f.src, ref, n, 1)
 		return
 	}
-	*f.latest = max(*f.latest, int64(at)/1e6)
+	*f.latest = max(*f.latest, millis(pt.Timestamp()))
+}
+
+// add adds one series of a data point.
+func (f *family) add(labels fact.Labels, p *one, pt dataPoint) {
+	if f.delta {
+		f.ex.batch.Deltas = append(f.ex.batch.Deltas, fact.DeltaSeries{Labels: labels, Unit: f.unit, Help: f.help, Points: []fact.DeltaPoint{{Start: startOf(pt), T: millis(pt.Timestamp()), V: p.v}}})
+		return
+	}
+	f.ex.add(fact.Series{Labels: labels, Type: p.typ, Unit: f.unit, Help: f.help}, millis(pt.Timestamp()), p.v)
+}
+
+func millis(t pcommon.Timestamp) int64 { return int64(t) / 1e6 }
+
+// startOf is since when a delta counts, or 0 if that is not told.
+func startOf(pt dataPoint) int64 {
+	if pt.StartTimestamp() > pt.Timestamp() {
+		return 0
+	}
+	return millis(pt.StartTimestamp())
 }
 
 func (f *family) checkTime(at pcommon.Timestamp) *signal.Refusal {
@@ -185,7 +238,7 @@ func (f *family) numbers(list pmetric.NumberDataPointSlice, typ fact.SeriesType)
 				ref = signal.Refuse(signal.BadValue, "metric "+f.name, "a point has no value", "send one, or the flag for no recorded value")
 			}
 		}
-		f.emit(pt.Attributes(), pt.Timestamp(), pt.Flags(), []one{{typ: typ, v: v}}, ref)
+		f.emit(pt, []one{{typ: typ, v: v}}, ref)
 	}
 }
 
@@ -218,7 +271,7 @@ func (f *family) histogram(pt pmetric.HistogramDataPoint) {
 		}
 	}
 	parts = append(parts, one{suffix: "_bucket", key: "le", value: "+Inf", typ: fact.Counter, v: float64(pt.Count())})
-	f.emit(pt.Attributes(), pt.Timestamp(), pt.Flags(), parts, nil)
+	f.emit(pt, parts, nil)
 }
 
 // checkBounds refuses a histogram whose buckets are not buckets.
@@ -256,7 +309,7 @@ func (f *family) summary(pt pmetric.SummaryDataPoint) {
 		last = q.Quantile()
 		parts = append(parts, one{key: "quantile", value: strconv.FormatFloat(last, 'f', -1, 64), typ: fact.Gauge, v: q.Value()})
 	}
-	f.emit(pt.Attributes(), pt.Timestamp(), pt.Flags(), parts, ref)
+	f.emit(pt, parts, ref)
 }
 
 // targetInfo adds the series that tells the other attributes of a resource of

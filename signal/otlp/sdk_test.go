@@ -214,3 +214,60 @@ func checkSeries(t *testing.T, series []fact.Series) {
 		t.Errorf("%d series, want %d", len(got), len(want))
 	}
 }
+
+// A program whose SDK prefers deltas and base-2 exponential histograms.
+func TestRealSDKWithDeltas(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	d, sink := signaltest.Doors(signal.Limits{})
+	addr, _ := serveGRPC(t, d)
+	e, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(addr), otlpmetricgrpc.WithInsecure(),
+		otlpmetricgrpc.WithTemporalitySelector(sdkmetric.DeltaTemporalitySelector),
+		otlpmetricgrpc.WithAggregationSelector(func(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
+			if k == sdkmetric.InstrumentKindHistogram {
+				return sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}
+			}
+			return sdkmetric.DefaultAggregationSelector(k)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := sdkmetric.NewPeriodicReader(e, sdkmetric.WithInterval(time.Hour))
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(sdkresource.NewSchemaless(attribute.String("service.name", "checkout"))))
+	requests, err1 := mp.Meter("t").Int64Counter("http.requests")
+	latency, err2 := mp.Meter("t").Float64Histogram("latency", otelmetric.WithUnit("s"))
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	for range 2 {
+		requests.Add(ctx, 7)
+		latency.Record(ctx, 0.05)
+		latency.Record(ctx, 3)
+		if err := reader.ForceFlush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mp.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	signaltest.Law(t, d, sink)
+	signaltest.WellFormed(t, sink)
+	n, end := 0, int64(0)
+	for _, b := range sink.Batches() {
+		if len(b.Deltas) == 0 {
+			continue // the last one, of nothing
+		}
+		n++
+		p, h := b.Deltas[0].Points[0], b.Histograms[0].Points[0]
+		if p.V != 7 || p.Start > p.T || p.Start < end || b.Deltas[0].Labels.Name() != "http_requests_total" {
+			t.Errorf("%s: %+v, after %d", b.Deltas[0].Labels, p, end)
+		}
+		if h.H.Count != 2 || h.H.Sum != 3.05 || h.H.Schema != 4 && h.H.Schema != 8 || b.Histograms[0].Type != fact.Delta || b.Histograms[0].Labels.Name() != "latency_seconds" {
+			t.Errorf("%s: %+v", b.Histograms[0].Labels, h.H)
+		}
+		end = p.T
+	}
+	if n != 2 {
+		t.Errorf("%d batches with deltas, want 2", n)
+	}
+}

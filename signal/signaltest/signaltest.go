@@ -144,6 +144,23 @@ func WellFormed(t testing.TB, sink *Sink) {
 			t.Errorf("series %s: %v, %d points", s.Labels, err, len(s.Points))
 		}
 	}
+	for _, b := range sink.Batches() {
+		for _, s := range b.Histograms {
+			if got, err := fact.DecodeLabels(s.Labels.Encoded()); err != nil || got != s.Labels || s.Labels.Name() == "" || len(s.Points) == 0 {
+				t.Errorf("histograms %s: %v, %d points", s.Labels, err, len(s.Points))
+			}
+			for _, p := range s.Points {
+				if err := p.H.Check(); err != nil || p.Start > p.T {
+					t.Errorf("histogram %s at %d from %d: %v", s.Labels, p.T, p.Start, err)
+				}
+			}
+		}
+		for _, s := range b.Deltas {
+			if got, err := fact.DecodeLabels(s.Labels.Encoded()); err != nil || got != s.Labels || s.Labels.Name() == "" || len(s.Points) == 0 {
+				t.Errorf("deltas %s: %v, %d points", s.Labels, err, len(s.Points))
+			}
+		}
+	}
 	for _, s := range sink.Spans() {
 		if got, err := fact.ParseEntity(s.Entity.String()); err != nil || got != s.Entity || s.Entity.IsZero() {
 			t.Errorf("span of %q: %v", s.Entity, err)

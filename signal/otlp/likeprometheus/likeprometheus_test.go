@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote/otlptranslator/prometheusremotewrite"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -37,7 +38,7 @@ type appender struct{ got map[string]string }
 func (a *appender) Commit() error   { return nil }
 func (a *appender) Rollback() error { return nil }
 
-func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v float64, _ *histogram.Histogram, _ *histogram.FloatHistogram, o storage.AppendV2Options) (storage.SeriesRef, error) {
+func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v float64, h *histogram.Histogram, _ *histogram.FloatHistogram, o storage.AppendV2Options) (storage.SeriesRef, error) {
 	var list []fact.Label
 	ls.Range(func(l labels.Label) { list = append(list, fact.Label{Name: l.Name, Value: l.Value}) })
 	key, err := fact.NewLabels(list)
@@ -50,12 +51,44 @@ func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, t int64, v f
 			typ = fact.Gauge
 		}
 	}
+	if h != nil {
+		a.got[key.String()] = shape(h, o.Metadata.Unit, o.Metadata.Help, t)
+		return 0, nil
+	}
 	a.got[key.String()] = text(typ, o.Metadata.Unit, o.Metadata.Help, t, v)
 	return 0, nil
 }
 
 func text(typ fact.SeriesType, unit, help string, t int64, v float64) string {
 	return fmt.Sprintf("%d %q %q %d %x", typ, unit, help, t, math.Float64bits(v))
+}
+
+// shape tells of a native histogram, whatever empty buckets are told.
+func shape(h *histogram.Histogram, unit, help string, t int64) string {
+	if value.IsStaleNaN(h.Sum) {
+		return fmt.Sprintf("stale %q %q %d", unit, help, t)
+	}
+	h = h.Copy().Compact(0)
+	return fmt.Sprintf("%q %q %d delta %t: schema %d, zero %v %d, count %d, sum %v, %v %v, %v %v", unit, help, t, h.CounterResetHint == histogram.GaugeType,
+		h.Schema, h.ZeroThreshold, h.ZeroCount, h.Count, h.Sum, h.PositiveSpans, h.PositiveBuckets, h.NegativeSpans, h.NegativeBuckets)
+}
+
+// fromFact is a histogram of ours as Prometheus has it; a delta is a gauge there.
+func fromFact(h *fact.Histogram, typ fact.SeriesType) *histogram.Histogram {
+	spans := func(in []fact.BucketSpan) (out []histogram.Span) {
+		for _, s := range in {
+			out = append(out, histogram.Span(s))
+		}
+		return out
+	}
+	out := &histogram.Histogram{
+		Schema: h.Schema, ZeroThreshold: h.ZeroThreshold, ZeroCount: h.ZeroCount, Count: h.Count, Sum: h.Sum,
+		PositiveSpans: spans(h.Positive.Spans), PositiveBuckets: h.Positive.Deltas, NegativeSpans: spans(h.Negative.Spans), NegativeBuckets: h.Negative.Deltas,
+	}
+	if typ == fact.Delta {
+		out.CounterResetHint = histogram.GaugeType
+	}
+	return out
 }
 
 // Prometheus' own converter is the oracle for names, labels, values and types.
@@ -66,6 +99,7 @@ func TestMetricsAgainstPrometheus(t *testing.T) {
 		want := &appender{got: make(map[string]string)}
 		_, err := prometheusremotewrite.NewPrometheusConverter(want).FromMetrics(context.Background(), md, prometheusremotewrite.Settings{
 			AddMetricSuffixes:                    true,
+			AllowDeltaTemporality:                true, // it passes them on as they are, and so does our door
 			LabelNameUnderscoreSanitization:      true,
 			LabelNamePreserveMultipleUnderscores: true,
 			PromoteResourceAttributes: prometheusremotewrite.NewPromoteResourceAttributes(config.OTLPConfig{PromoteResourceAttributes: []string{
@@ -80,6 +114,14 @@ func TestMetricsAgainstPrometheus(t *testing.T) {
 		got := make(map[string]string)
 		for _, s := range sink.Series() {
 			got[s.Labels.String()] = text(s.Type, s.Unit, s.Help, s.Points[0].T, s.Points[0].V)
+		}
+		for _, b := range sink.Batches() {
+			for _, s := range b.Deltas {
+				got[s.Labels.String()] = text(fact.Untyped, s.Unit, s.Help, s.Points[0].T, s.Points[0].V)
+			}
+			for _, s := range b.Histograms {
+				got[s.Labels.String()] = shape(fromFact(s.Points[0].H, s.Type), s.Unit, s.Help, s.Points[0].T)
+			}
 		}
 		if !maps.Equal(got, want.got) {
 			for _, k := range slices.Sorted(maps.Keys(want.got)) {
@@ -152,12 +194,13 @@ func randomPoints(r *rand.Rand, m pmetric.Metric, at pcommon.Timestamp, attrs fu
 		p.SetTimestamp(at)
 		p.SetFlags(flags)
 		attrs(p.Attributes())
-		if p.SetDoubleValue(r.NormFloat64()); r.IntN(2) == 0 {
+		if p.SetDoubleValue(r.ExpFloat64()); r.IntN(2) == 0 {
 			p.SetIntValue(r.Int64())
 		}
 	}
+	temporality := []pmetric.AggregationTemporality{pmetric.AggregationTemporalityCumulative, pmetric.AggregationTemporalityDelta}[r.IntN(2)]
 	for range 1 + r.IntN(2) {
-		switch k := r.IntN(4); {
+		switch k := r.IntN(5); {
 		case m.Type() == pmetric.MetricTypeGauge || m.Type() == pmetric.MetricTypeEmpty && k == 0:
 			if m.Type() == pmetric.MetricTypeEmpty {
 				m.SetEmptyGauge()
@@ -165,13 +208,13 @@ func randomPoints(r *rand.Rand, m pmetric.Metric, at pcommon.Timestamp, attrs fu
 			number(m.Gauge().DataPoints().AppendEmpty())
 		case m.Type() == pmetric.MetricTypeSum || m.Type() == pmetric.MetricTypeEmpty && k == 1:
 			if m.Type() == pmetric.MetricTypeEmpty {
-				m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-				m.Sum().SetIsMonotonic(r.IntN(2) == 0)
+				m.SetEmptySum().SetAggregationTemporality(temporality)
+				m.Sum().SetIsMonotonic(temporality == pmetric.AggregationTemporalityDelta || r.IntN(2) == 0)
 			}
 			number(m.Sum().DataPoints().AppendEmpty())
 		case m.Type() == pmetric.MetricTypeHistogram || m.Type() == pmetric.MetricTypeEmpty && k == 2:
 			if m.Type() == pmetric.MetricTypeEmpty {
-				m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+				m.SetEmptyHistogram().SetAggregationTemporality(temporality)
 			}
 			p := m.Histogram().DataPoints().AppendEmpty()
 			p.SetTimestamp(at)
@@ -189,6 +232,15 @@ func randomPoints(r *rand.Rand, m pmetric.Metric, at pcommon.Timestamp, attrs fu
 				p.ExplicitBounds().FromRaw([]float64{-1, math.Inf(1)})
 				p.BucketCounts().FromRaw([]uint64{10, 50, 0})
 			}
+		case m.Type() == pmetric.MetricTypeExponentialHistogram || m.Type() == pmetric.MetricTypeEmpty && k == 3:
+			if m.Type() == pmetric.MetricTypeEmpty {
+				m.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
+			}
+			p := m.ExponentialHistogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(at)
+			p.SetFlags(flags)
+			attrs(p.Attributes())
+			randomBuckets(r, p)
 		default:
 			if m.Type() == pmetric.MetricTypeEmpty {
 				m.SetEmptySummary()
@@ -206,4 +258,22 @@ func randomPoints(r *rand.Rand, m pmetric.Metric, at pcommon.Timestamp, attrs fu
 			}
 		}
 	}
+}
+
+func randomBuckets(r *rand.Rand, p pmetric.ExponentialHistogramDataPoint) {
+	p.SetScale(int32(r.IntN(25) - 4))
+	p.SetZeroCount(uint64(r.IntN(3)))
+	if r.IntN(3) > 0 {
+		p.SetSum(r.Float64())
+	}
+	count := p.ZeroCount()
+	for _, side := range []pmetric.ExponentialHistogramDataPointBuckets{p.Positive(), p.Negative()} {
+		side.SetOffset(int32(r.IntN(400) - 200))
+		for range r.IntN(40) {
+			n := uint64(max(0, r.IntN(9)-4))
+			side.BucketCounts().Append(n)
+			count += n
+		}
+	}
+	p.SetCount(count)
 }
