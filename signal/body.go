@@ -25,7 +25,7 @@ const pooledBytes = 2 << 20
 type Body struct {
 	Most      int      // bytes on the wire; 0 means Limits.BodyBytes
 	Limit     string   // yaml name of that limit, for the refusal; "" means body_bytes
-	Encodings []string // that are taken: "", "gzip", "snappy" (the block format of remote write)
+	Encodings []string // that are taken: "", "gzip", "zstd", "snappy" (the block format of remote write)
 	Default   string   // the encoding if the header names none
 }
 
@@ -59,6 +59,8 @@ func (d *Doors) Read(w http.ResponseWriter, r *http.Request, b Body) (body []byt
 	switch enc {
 	case "gzip":
 		body, ref = mem.gunzip(raw, lim.PlainBytes)
+	case "zstd":
+		body, ref = mem.unzstd(raw, lim.PlainBytes)
 	case "snappy":
 		body, ref = mem.unsnap(raw, lim.PlainBytes)
 	default:

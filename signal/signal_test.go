@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/golang/snappy"
+	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -33,11 +34,35 @@ func gz(b []byte) []byte {
 	return buf.Bytes()
 }
 
+func zst(b []byte, opts ...zstd.EOption) []byte {
+	w, err := zstd.NewWriter(nil, opts...)
+	if err != nil {
+		panic(err)
+	}
+	return w.EncodeAll(b, nil)
+}
+
+// streamed is zstd by a sender that does not know how much will come.
+func streamed(b []byte, opts ...zstd.EOption) []byte {
+	var buf bytes.Buffer
+	w, err := zstd.NewWriter(&buf, opts...)
+	if err != nil {
+		panic(err)
+	}
+	for ; len(b) > 1<<16; b = b[1<<16:] {
+		_, _ = w.Write(b[:1<<16])
+	}
+	_, _ = w.Write(b)
+	_ = w.Flush()
+	_ = w.Close()
+	return buf.Bytes()
+}
+
 // read posts a body and reads it through d.
 func read(d *signal.Doors, enc string, body []byte) (out string, ref *signal.Refusal) {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("Content-Encoding", enc)
-	b, free, ref := d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{"", "gzip", "snappy"}})
+	b, free, ref := d.Read(httptest.NewRecorder(), r, signal.Body{Encodings: []string{"", "gzip", "zstd", "snappy"}})
 	if ref != nil {
 		return "", ref
 	}
@@ -63,16 +88,27 @@ func TestRead(t *testing.T) {
 		{name: "gzip of nothing", enc: "GZIP", body: gz(nil), want: ""},
 		{name: "two gzip members", enc: "gzip", body: append(gz([]byte("a")), gz([]byte("b"))...), want: "ab"},
 		{name: "snappy", enc: "snappy", body: snappy.Encode(nil, []byte(text)), want: text},
+		{name: "zstd", enc: "zstd", body: zst([]byte(text)), want: text},
+		{name: "zstd as a stream", enc: "zstd", body: streamed([]byte(text)), want: text},
+		{name: "zstd of nothing", enc: "zstd", body: zst(nil, zstd.WithZeroFrames(true)), want: ""},
+		{name: "two zstd frames", enc: "zstd", body: append(zst([]byte("aa")), zst([]byte("b"))...), want: "aab"},
 		{name: "just within", body: bytes.Repeat([]byte("x"), 1000), want: strings.Repeat("x", 1000)},
 		{name: "a byte too much", body: bytes.Repeat([]byte("x"), 1001), reason: signal.TooLarge, text: "body: more than 1000 bytes; send smaller batches or raise limits.body_bytes"},
 		{name: "a byte too much in gzip", enc: "gzip", body: gz(make([]byte, 2001)), reason: signal.TooLarge, text: "body after gzip: more than 2000 bytes; send smaller batches or raise limits.plain_bytes"},
 		{name: "a byte too much in snappy", enc: "snappy", body: snappy.Encode(nil, make([]byte, 2001)), reason: signal.TooLarge, text: "body after snappy: more than 2000 bytes; send smaller batches or raise limits.plain_bytes"},
+		{name: "a byte too much in zstd", enc: "zstd", body: zst(make([]byte, 2001)), reason: signal.TooLarge, text: "body after zstd: more than 2000 bytes; send smaller batches or raise limits.plain_bytes"},
+		{name: "a byte too much in a zstd stream", enc: "zstd", body: streamed(make([]byte, 2001)), reason: signal.TooLarge, text: "body after zstd: more than 2000 bytes"},
+		{name: "a byte too much in two zstd frames", enc: "zstd", body: append(zst(make([]byte, 1001)), zst(make([]byte, 1000))...), reason: signal.TooLarge, text: "body after zstd: more than 2000 bytes"},
+		{name: "zstd that is none", enc: "zstd", body: []byte("hello"), reason: signal.Malformed, text: "body: not zstd: "},
+		{name: "zstd of no bytes", enc: "zstd", body: nil, reason: signal.Malformed, text: "body: not zstd: "},
+		{name: "zstd cut off", enc: "zstd", body: zst([]byte(text))[:20], reason: signal.Malformed, text: "body after zstd: broken after "},
+		{name: "zstd that looks back far", enc: "zstd", body: streamed([]byte(text), zstd.WithWindowSize(16<<20)), reason: signal.TooLarge, text: "body after zstd: its window is 16777216 bytes, the limit is 8388608"},
 		{name: "gzip that is none", enc: "gzip", body: []byte("hello"), reason: signal.Malformed, text: "body: not gzip: "},
 		{name: "gzip cut off", enc: "gzip", body: gz([]byte(text))[:20], reason: signal.Malformed, text: "body after gzip: broken after "},
 		{name: "gzip that lies about its size", enc: "gzip", body: lie, reason: signal.Malformed, text: "invalid checksum"},
 		{name: "snappy that is none", enc: "snappy", body: []byte{0x05, 0xff, 0xff}, reason: signal.Malformed, text: "body: not snappy: "},
 		{name: "snappy that promises too much", enc: "snappy", body: []byte{0xd0, 0x0f, 0x00, 'x'}, reason: signal.Malformed, text: "body: its header promises 2000 bytes, which 4 bytes of snappy cannot hold"},
-		{name: "brotli", enc: "br", body: nil, reason: signal.Unsupported, text: `header Content-Encoding: encoding "br" is not taken here; send none or gzip or snappy`},
+		{name: "brotli", enc: "br", body: nil, reason: signal.Unsupported, text: `header Content-Encoding: encoding "br" is not taken here; send none or gzip or zstd or snappy`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, _ := signaltest.Doors(signal.Limits{BodyBytes: 1000, PlainBytes: 2000})
@@ -101,6 +137,8 @@ func TestBombs(t *testing.T) {
 		{"gzip", "gzip", honest, 1 << 20},
 		{"gzip that lies", "gzip", liar, 120 << 20}, // grows to the limit of 32 MiB, by half each time
 		{"snappy", "snappy", snap, 1 << 20},
+		{"zstd", "zstd", zst(make([]byte, 40<<20)), 1 << 20},
+		{"zstd that does not tell", "zstd", streamed(make([]byte, 40<<20)), 140 << 20}, // grows to the limit, and a window
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, _ := signaltest.Doors(signal.Limits{})
@@ -144,6 +182,8 @@ func TestInFlight(t *testing.T) {
 	for range 20 { // what was refused holds nothing
 		_, _ = read(d, "gzip", bomb)
 		_, _ = read(d, "snappy", []byte{0x05, 0xff, 0xff})
+		_, _ = read(d, "zstd", bomb)
+		_, _ = read(d, "zstd", zst(make([]byte, 1<<20)))
 	}
 	if _, ref := read(d, "", make([]byte, 9000)); ref != nil {
 		t.Errorf("when all are done: %v", ref)
@@ -345,4 +385,22 @@ func TestCut(t *testing.T) {
 			t.Errorf("Cut(%q, %d) = %q, want %q", tt.s, tt.n, got, tt.want)
 		}
 	}
+}
+
+// Whatever is sent as compressed, it is unpacked within the limit or refused.
+func FuzzUnpack(f *testing.F) {
+	encodings := []string{"gzip", "zstd", "snappy"}
+	for i, body := range [][]byte{gz([]byte("hello hello hello")), zst([]byte("hello hello hello")), snappy.Encode(nil, []byte("hello hello hello"))} {
+		f.Add(uint8(i), body)
+	}
+	f.Add(uint8(1), streamed([]byte("hello")))
+	f.Fuzz(func(t *testing.T, enc uint8, body []byte) {
+		d, _ := signaltest.Doors(signal.Limits{BodyBytes: 1 << 16, PlainBytes: 1 << 16, InFlightBytes: 16 << 20})
+		if out, ref := read(d, encodings[int(enc)%len(encodings)], body); ref == nil && len(out) > 1<<16 {
+			t.Errorf("%d bytes of %d", len(out), len(body))
+		}
+		if ref := d.Hold(16<<20, 16<<20); ref != nil {
+			t.Error("a request that is over still holds memory")
+		}
+	})
 }

@@ -1,5 +1,6 @@
 // Package otlp is the door for OpenTelemetry's protocol: metrics, traces and
-// logs over gRPC and over HTTP, as protobuf and as JSON, plain and with gzip.
+// logs over gRPC and over HTTP, as protobuf and as JSON, plain, with gzip, and
+// over HTTP with zstd.
 //
 // It answers one question: which series, spans and lines are in this request?
 //

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -80,6 +81,14 @@ func gz(b []byte) []byte {
 }
 
 // post sends a body and returns the answer.
+func zst(b []byte) []byte {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return w.EncodeAll(b, nil)
+}
+
 func post(d *signal.Doors, path, typ, enc string, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", typ)
@@ -113,7 +122,10 @@ func TestHTTPAnswers(t *testing.T) {
 		{"metrics", "/v1/metrics", typeProtobuf, "", proto3(t, gauges(4)), nil, 200, "", 4},
 		{"nothing", "/v1/traces", typeProtobuf, "", nil, nil, 200, "", 0},
 		{"text", "/v1/traces", "text/plain", "", three, nil, 415, `"text/plain" is not taken; send application/x-protobuf or application/json`, 0},
-		{"zstd", "/v1/traces", typeProtobuf, "zstd", three, nil, 415, `encoding "zstd" is not taken here; send none or gzip`, 0},
+		{"zstd", "/v1/traces", typeProtobuf, "zstd", zst(three), nil, 200, "", 3},
+		{"not zstd", "/v1/traces", typeProtobuf, "zstd", three, nil, 400, `not zstd`, 0},
+		{"a bomb in zstd", "/v1/traces", typeProtobuf, "zstd", zst(make([]byte, 40<<20)), nil, 413, `body after zstd: more than 33554432 bytes; send smaller batches or raise limits.plain_bytes`, 0},
+		{"brotli", "/v1/traces", typeProtobuf, "br", three, nil, 415, `encoding "br" is not taken here; send none or gzip or zstd`, 0},
 		{"not protobuf", "/v1/traces", typeProtobuf, "", []byte("hello"), nil, 400, `not the protobuf of an OTLP trace request`, 0},
 		{"JSON that is none", "/v1/traces", typeJSON, "", []byte(`{"resourceSpans": [`), nil, 400, `not an OTLP trace request`, 0},
 		{"not gzip", "/v1/traces", typeProtobuf, "gzip", three, nil, 400, `not gzip`, 0},

@@ -37,7 +37,7 @@ func serve(d *signal.Doors, s *service, w http.ResponseWriter, r *http.Request) 
 		unread(d, signal.Refuse(signal.Unsupported, "header Content-Type", strconv.Quote(signal.Cut(r.Header.Get("Content-Type"), 100))+" is not taken", "send "+typeProtobuf+" or "+typeJSON), w, enc)
 		return
 	}
-	body, free, ref := d.Read(w, r, signal.Body{Encodings: []string{"", "gzip"}})
+	body, free, ref := d.Read(w, r, signal.Body{Encodings: []string{"", "gzip", "zstd"}})
 	if ref != nil {
 		unread(d, ref, w, enc)
 		return
