@@ -54,14 +54,17 @@ func (d *decoder) count(body []byte) (n counts, ref *signal.Refusal) {
 	if c.Err() != nil {
 		return n, malformed(n.series, c.Err())
 	}
-	lim := &d.limits
+	return n, n.check(&d.limits)
+}
+
+func (n *counts) check(lim *signal.Limits) *signal.Refusal {
 	switch {
 	case n.series > lim.Series:
-		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d series, the limit is %d", n.series, lim.Series), "lower max_samples_per_send or raise limits.series")
+		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d series, the limit is %d", n.series, lim.Series), "lower max_samples_per_send or raise limits.series")
 	case n.items() > lim.Points:
-		return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d samples, the limit is %d", n.items(), lim.Points), "lower max_samples_per_send or raise limits.points")
+		return signal.Refuse(signal.TooMany, "request", fmt.Sprintf("%d samples, the limit is %d", n.items(), lim.Points), "lower max_samples_per_send or raise limits.points")
 	}
-	return n, nil
+	return nil
 }
 
 func malformed(series int, err error) *signal.Refusal {

@@ -3,6 +3,7 @@ package remotewrite
 import (
 	"fmt"
 	"math"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -16,8 +17,9 @@ const lastTime = 253402300799999
 
 // A decoder turns requests into series. It is safe for concurrent use.
 type decoder struct {
-	limits signal.Limits
-	known  *known
+	limits   signal.Limits
+	known    *known
+	readings sync.Pool // of *reading
 }
 
 func newDecoder(l signal.Limits) *decoder {
@@ -27,9 +29,19 @@ func newDecoder(l signal.Limits) *decoder {
 
 // A result is what became of one request.
 type result struct {
-	series []fact.Series
-	tally  signal.Tally
-	first  *signal.Refusal // the first thing that was refused, exemplars aside
+	series     []fact.Series
+	histograms []fact.HistogramSeries
+	arena      arena
+	tally      signal.Tally
+	first      *signal.Refusal // the first thing that was refused, exemplars aside
+}
+
+// native counts the native histograms among what is taken.
+func (r *result) native() (n int64) {
+	for i := range r.histograms {
+		n += int64(len(r.histograms[i].Points))
+	}
+	return n
 }
 
 func (r *result) refuse(ref *signal.Refusal, n int) {
@@ -52,6 +64,7 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 	}
 	res.series = make([]fact.Series, 0, n.series)
 	points := make([]fact.Point, 0, n.samples)
+	res.arena = newArena(n.histograms)
 	version := d.known.families.now()
 	c := wire.Over(body)
 	for i := 0; ; {
@@ -74,7 +87,7 @@ func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
 // to points.
 func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, version uint32) ([]fact.Point, *signal.Refusal) {
 	raw, rest := labelRun(buf)
-	start, c := len(points), wire.Over(rest)
+	start, native, c := len(points), len(res.arena.points), wire.Over(rest)
 	var n counts
 	var late []byte // labels behind something else
 	for {
@@ -97,7 +110,9 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 			c.Bytes()
 		case seriesHistogram:
 			n.histograms++
-			c.Bytes()
+			if err := res.arena.histogram(c.Bytes()); err != nil {
+				return points, malformed(i, err)
+			}
 		default:
 			c.Skip(typ)
 		}
@@ -106,19 +121,62 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 		raw = append(append([]byte(nil), raw...), late...)
 	}
 	s, ref := d.resolve(i, raw, version)
+	return res.settle(i, s, ref, n, points, start, native)
+}
+
+// settle takes up the i-th series, unless ref refuses it, with its points from
+// start on and its histograms from native on. The refusal it returns is of the
+// whole request.
+func (r *result) settle(i int, s series, ref *signal.Refusal, n counts, points []fact.Point, start, native int) ([]fact.Point, *signal.Refusal) {
 	switch {
-	case ref != nil && ref.Reason == signal.Malformed:
+	case ref != nil && (ref.Reason == signal.Malformed || ref.Reason == signal.TooLarge):
 		return points, ref
 	case ref != nil:
-		res.refuse(ref, n.items())
+		r.refuse(ref, n.items())
+		r.arena.points = r.arena.points[:native]
 		return points[:start], nil
 	}
-	points = res.sift(i, s.labels, points, start)
-	res.refuseOthers(i, s.labels, n)
+	points = r.sift(i, s.labels, points, start)
 	if len(points) > start {
-		res.series = append(res.series, s.with(points[start:len(points):len(points)]))
+		r.series = append(r.series, s.with(points[start:len(points):len(points)]))
+	}
+	if n.histograms > 0 {
+		r.siftHistograms(i, &s, native)
+	}
+	if n.exemplars > 0 {
+		r.tally.Refuse(signal.Refuse(signal.Exemplar, where(i, s.labels), "exemplars are not taken", "set send_exemplars: false"), n.exemplars)
 	}
 	return points, nil
+}
+
+// siftHistograms takes up the histograms from native on that can be ones.
+func (r *result) siftHistograms(i int, s *series, native int) {
+	all := r.arena.points
+	keep := native
+	for _, p := range all[native:] {
+		ref := badTime(i, s.labels, p.T)
+		if err := p.H.Check(); ref == nil && err != nil {
+			ref = signal.Refuse(signal.BadValue, where(i, s.labels), "a native histogram contradicts itself: "+err.Error(), "check the sender")
+		}
+		if ref != nil {
+			r.refuse(ref, 1)
+			continue
+		}
+		p.Start = 0 // it is of no use to a series that is not of deltas
+		all[keep] = p
+		keep++
+	}
+	if r.arena.points = all[:keep]; keep == native {
+		return
+	}
+	out := fact.HistogramSeries{Labels: s.labels, Type: fact.Counter, Points: all[native:keep:keep]}
+	if out.Points[0].H.Reset == fact.ResetGauge {
+		out.Type = fact.Gauge
+	}
+	if s.declared != nil {
+		out.Help, out.Unit = s.declared.help, s.declared.unit
+	}
+	r.histograms = append(r.histograms, out)
 }
 
 // with returns the series with points.
@@ -134,8 +192,8 @@ func (s *series) with(points []fact.Point) fact.Series {
 func (r *result) sift(i int, l fact.Labels, points []fact.Point, start int) []fact.Point {
 	keep := start
 	for _, p := range points[start:] {
-		if p.T < 0 || p.T > lastTime {
-			r.refuse(signal.Refuse(signal.BadTime, where(i, l), fmt.Sprintf("the time %d is no time in milliseconds since 1970", p.T), "send milliseconds"), 1)
+		if ref := badTime(i, l, p.T); ref != nil {
+			r.refuse(ref, 1)
 			continue
 		}
 		points[keep] = p
@@ -144,14 +202,11 @@ func (r *result) sift(i int, l fact.Labels, points []fact.Point, start int) []fa
 	return points[:keep]
 }
 
-// refuseOthers refuses what is not a plain sample.
-func (r *result) refuseOthers(i int, l fact.Labels, n counts) {
-	if n.histograms > 0 {
-		r.refuse(signal.Refuse(signal.Histogram, where(i, l), "native histograms are not taken", "set send_native_histograms: false, and scrape classic histograms too"), n.histograms)
+func badTime(i int, l fact.Labels, t int64) *signal.Refusal {
+	if t >= 0 && t <= lastTime {
+		return nil
 	}
-	if n.exemplars > 0 {
-		r.tally.Refuse(signal.Refuse(signal.Exemplar, where(i, l), "exemplars are not taken", "set send_exemplars: false"), n.exemplars)
-	}
+	return signal.Refuse(signal.BadTime, where(i, l), fmt.Sprintf("the time %d is no time in milliseconds since 1970", t), "send milliseconds")
 }
 
 func where(i int, l fact.Labels) string {
@@ -241,6 +296,10 @@ func (d *decoder) labels(i int, raw []byte) (_ fact.Labels, ref *signal.Refusal)
 	if ref != nil {
 		return fact.Labels{}, ref
 	}
+	return d.newLabels(at, ls)
+}
+
+func (d *decoder) newLabels(at string, ls []fact.Label) (fact.Labels, *signal.Refusal) {
 	if len(ls) > d.limits.Labels {
 		return fact.Labels{}, signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", len(ls), d.limits.Labels), "drop labels with write_relabel_configs or raise limits.labels")
 	}
@@ -283,11 +342,17 @@ func label(buf []byte, text string) (l fact.Label, err error) {
 }
 
 func (d *decoder) checkLabel(at string, l fact.Label) *signal.Refusal {
+	return d.checkSizes(at, l.Name, len(l.Name), len(l.Value))
+}
+
+// checkSizes refuses a label that is too long; of a long name the beginning will
+// do.
+func (d *decoder) checkSizes(at, name string, nameBytes, valueBytes int) *signal.Refusal {
 	switch {
-	case len(l.Name) > d.limits.LabelNameBytes:
-		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(l.Name, 40), len(l.Name), d.limits.LabelNameBytes), "rename it or raise limits.label_name_bytes")
-	case len(l.Value) > d.limits.LabelValueBytes:
-		return signal.Refuse(signal.BadLabels, fmt.Sprintf("%s, label %q", at, l.Name), fmt.Sprintf("its value is %d bytes long, the limit is %d", len(l.Value), d.limits.LabelValueBytes), "shorten it at the sender or raise limits.label_value_bytes")
+	case nameBytes > d.limits.LabelNameBytes:
+		return signal.Refuse(signal.BadLabels, at, fmt.Sprintf("label name %q… is %d bytes long, the limit is %d", signal.Cut(name, 40), nameBytes, d.limits.LabelNameBytes), "rename it or raise limits.label_name_bytes")
+	case valueBytes > d.limits.LabelValueBytes:
+		return signal.Refuse(signal.BadLabels, fmt.Sprintf("%s, label %q", at, name), fmt.Sprintf("its value is %d bytes long, the limit is %d", valueBytes, d.limits.LabelValueBytes), "shorten it at the sender or raise limits.label_value_bytes")
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type family struct {
 type declared struct {
 	typ        fact.SeriesType
 	help, unit string
+	told       promType // as version 2 tells it with the series
 }
 
 // families remembers the metadata of metric families, up to a limit, the least
@@ -38,7 +39,8 @@ type declared struct {
 type families struct {
 	mu      sync.Mutex
 	known   aged[string, family]
-	version uint32 // grows when anything is learned
+	version uint32                  // grows when anything is learned
+	told    aged[string, *declared] // by metric: what version 2 tells with each series
 }
 
 // learn takes up what a sender says of a family.
@@ -80,7 +82,7 @@ func (f *families) declare(metric string) (*declared, uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fam, ok := f.known.get(metric); ok {
-		return &declared{ownType(fam.typ), fam.help, fam.unit}, f.version
+		return &declared{typ: ownType(fam.typ), help: fam.help, unit: fam.unit}, f.version
 	}
 	for _, s := range suffixes {
 		base, ok := strings.CutSuffix(metric, s.text)
@@ -89,11 +91,29 @@ func (f *families) declare(metric string) (*declared, uint32) {
 		}
 		if fam, ok := f.known.get(base); ok {
 			if typ, ok := s.types[fam.typ]; ok {
-				return &declared{typ, fam.help, fam.unit}, f.version
+				return &declared{typ: typ, help: fam.help, unit: fam.unit}, f.version
 			}
 		}
 	}
 	return nil, f.version
+}
+
+// tell returns what a sender of version 2 says of the series called metric: the
+// type is that of its family. All series of one name share it.
+func (f *families) tell(metric string, typ promType, help, unit []byte) *declared {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if is, ok := f.told.get(metric); ok && is.told == typ && is.help == string(help) && is.unit == string(unit) {
+		return is
+	}
+	d := &declared{typ: ownType(typ), help: string(help), unit: string(unit), told: typ}
+	for _, s := range suffixes {
+		if own, ok := s.types[typ]; ok && strings.HasSuffix(metric, s.text) {
+			d.typ = own
+		}
+	}
+	f.told.put(strings.Clone(metric), d)
+	return d
 }
 
 // ownType is the type of the series that has its family's very name.

@@ -46,7 +46,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.doors.Sources.Record(source, kind, start, &res.tally)
 	h.doors.Sources.Answered(kind, outcome(ref, res.first), h.doors.Clock().Sub(start))
-	written(w.Header(), res.tally.Accepted)
+	written(w.Header(), &res)
 	switch {
 	case ref != nil:
 		signal.WriteRefusal(w, ref)
@@ -76,27 +76,35 @@ func partly(res *result) *signal.Refusal {
 }
 
 // written sets the headers in which a receiver says what it kept.
-func written(h http.Header, samples int64) {
-	h.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.FormatInt(samples, 10))
-	h.Set("X-Prometheus-Remote-Write-Histograms-Written", "0")
+func written(h http.Header, res *result) {
+	var native int64
+	if res.tally.Accepted > 0 {
+		native = res.native()
+	}
+	h.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.FormatInt(res.tally.Accepted-native, 10))
+	h.Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.FormatInt(native, 10))
 	h.Set("X-Prometheus-Remote-Write-Exemplars-Written", "0")
 }
 
 // take reads a request and hands it on. The refusal is of all of it.
 func (h *handler) take(w http.ResponseWriter, r *http.Request, source string, now int64) (res result, ref *signal.Refusal) {
-	if ref := checkType(r.Header.Get("Content-Type")); ref != nil {
+	decode := h.decoder.decode
+	switch version, ref := versionOf(r.Header.Get("Content-Type")); {
+	case ref != nil:
 		return res, ref
+	case version == 2:
+		decode = h.decoder.decode2
 	}
 	body, free, ref := h.doors.Read(w, r, signal.Body{Encodings: []string{"snappy"}, Default: "snappy"})
 	if ref != nil {
 		return res, ref
 	}
 	defer free()
-	if res, ref = h.decoder.decode(body); ref != nil {
+	if res, ref = decode(body); ref != nil {
 		return refused(res.tally.Received, ref), ref
 	}
-	if len(res.series) > 0 {
-		ref = h.doors.Deliver(r.Context(), &fact.Batch{Source: source, Received: now, Series: res.series})
+	if len(res.series)+len(res.histograms) > 0 {
+		ref = h.doors.Deliver(r.Context(), &fact.Batch{Source: source, Received: now, Series: res.series, Histograms: res.histograms})
 	}
 	res.tally.Settle(ref)
 	return res, ref
@@ -109,14 +117,20 @@ func refused(n int64, ref *signal.Refusal) (res result) {
 	return res
 }
 
-// checkType lets remote write 1.0 through, also from senders that say nothing.
-func checkType(header string) *signal.Refusal {
+// versionOf returns the version of remote write that a request is of: 1 also if
+// its sender says nothing.
+func versionOf(header string) (int, *signal.Refusal) {
 	if header == "" {
-		return nil
+		return 1, nil
 	}
 	typ, params, err := mime.ParseMediaType(header)
-	if err == nil && typ == "application/x-protobuf" && (params["proto"] == "" || params["proto"] == "prometheus.WriteRequest") {
-		return nil
+	if err == nil && typ == "application/x-protobuf" {
+		switch params["proto"] {
+		case "", "prometheus.WriteRequest":
+			return 1, nil
+		case "io.prometheus.write.v2.Request":
+			return 2, nil
+		}
 	}
-	return signal.Refuse(signal.Unsupported, "header Content-Type", fmt.Sprintf("%q is not taken", signal.Cut(header, 100)), "send remote write 1.0; in Prometheus set protobuf_message: prometheus.WriteRequest under remote_write")
+	return 0, signal.Refuse(signal.Unsupported, "header Content-Type", fmt.Sprintf("%q is not taken", signal.Cut(header, 100)), "send application/x-protobuf;proto=io.prometheus.write.v2.Request, or prometheus.WriteRequest")
 }

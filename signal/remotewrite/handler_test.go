@@ -50,7 +50,10 @@ func TestHandler(t *testing.T) {
 		{"metadata only", "/api/v1/write", v1, "snappy", meta, nil, 204, "", 0, "remote-write"},
 		{"with an exemplar", "/api/v1/write", v1, "snappy", snappy.Encode(nil, marshal(t, exemplars)), nil, 204, "", 2, "remote-write"},
 		{"one without a name", "/api/v1/write", v1, "snappy", half, nil, 400, `timeseries 2: {job="x"} has no metric name (2 of 3 samples of this request were kept); send the label __name__`, 2, "remote-write"},
-		{"version 2", "/api/v1/write", v1 + ";proto=io.prometheus.write.v2.Request", "snappy", good, nil, 415, "set protobuf_message: prometheus.WriteRequest under remote_write", 0, "remote-write"},
+		{"version 2", "/api/v1/write", v2Type, "snappy", snappy.Encode(nil, marshal2(t, request2(3))), nil, 204, "", 3, "remote-write"},
+		{"version 1 as version 2", "/api/v1/write", v2Type, "snappy", good, nil, 204, "", 0, "remote-write"}, // the fields are reserved
+		{"version 2 that is none", "/api/v1/write", v2Type, "snappy", snappy.Encode(nil, []byte("hello")), nil, 400, "not the protobuf of io.prometheus.write.v2.Request", 0, "remote-write"},
+		{"version 3", "/api/v1/write", v1 + ";proto=io.prometheus.write.v3.Request", "snappy", good, nil, 415, "send application/x-protobuf;proto=io.prometheus.write.v2.Request, or prometheus.WriteRequest", 0, "remote-write"},
 		{"JSON", "/api/v1/write", "application/json", "snappy", good, nil, 415, `"application/json" is not taken`, 0, "remote-write"},
 		{"gzip", "/api/v1/write", v1, "gzip", good, nil, 415, `encoding "gzip" is not taken here; send snappy`, 0, "remote-write"},
 		{"not snappy", "/api/v1/write", v1, "snappy", []byte("hello"), nil, 400, "snappy", 0, "remote-write"},
@@ -107,7 +110,7 @@ func TestConcurrentSenders(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want, _, err := oracle(marshal(t, request(103)), d.Limits.WithDefaults())
+	want, _, _, err := oracle(marshal(t, request(103)), d.Limits.WithDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

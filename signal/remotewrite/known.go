@@ -37,7 +37,7 @@ type series struct {
 }
 
 func newKnown(most int) *known {
-	k := &known{seed: maphash.MakeSeed(), families: &families{known: aged[string, family]{most: most/8 + 1}}}
+	k := &known{seed: maphash.MakeSeed(), families: &families{known: aged[string, family]{most: most/8 + 1}, told: aged[string, *declared]{most: most/8 + 1}}}
 	for i := range k.shards {
 		k.shards[i].most = most/shards + 1
 	}
@@ -59,6 +59,33 @@ func (k *known) find(hash uint64, raw []byte, version uint32) (series, bool) {
 		s.declared, s.version = k.families.declare(s.labels.Name())
 	}
 	return *s, true
+}
+
+// find2 is find for a request of version 2. A series whose sender tells of it
+// in the same breath needs nothing that was said elsewhere.
+func (k *known) find2(hash uint64, q *reading, tells bool) (series, bool) {
+	sh := &k.shards[hash%shards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	place := sh.find(hash)
+	if place < 0 || !q.sameSymbols(sh.entries[place].labels.Encoded()) {
+		return series{}, false
+	}
+	s := &sh.entries[place]
+	if !tells && s.version != q.version {
+		s.declared, s.version = k.families.declare(s.labels.Name())
+	}
+	return *s, true
+}
+
+// redeclare remembers what is known of a series now.
+func (k *known) redeclare(s *series) {
+	sh := &k.shards[s.hash%shards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if place := sh.find(s.hash); place >= 0 && sh.entries[place].labels == s.labels {
+		sh.entries[place].declared = s.declared
+	}
 }
 
 // add remembers a series.

@@ -175,3 +175,7 @@ func (c *Cursor) Want(wire, own int) bool {
 	}
 	return wire == own
 }
+
+// More reports whether there is something left to read: what is in a packed
+// field has no tags.
+func (c *Cursor) More() bool { return c.err == nil && c.pos < len(c.buf) }
