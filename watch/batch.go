@@ -39,6 +39,9 @@ func (w *Watcher) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 	for i := range b.Series {
 		w.detect.Series(&b.Series[i], about)
 	}
+	for i := range b.Deltas {
+		w.detect.Deltas(&b.Deltas[i], about)
+	}
 	for i := range b.Events {
 		w.event(&b.Events[i])
 	}

@@ -26,6 +26,7 @@ const (
 type symbol struct {
 	text []byte
 	hash uint64
+	str  string // text, once a new series needs it
 }
 
 // A reading is one request of version 2 on its way in. The next request uses its
@@ -36,6 +37,13 @@ type reading struct {
 	refs    []uint32 // the label references of the series being read
 	size    int      // of the labels of all series, written out
 	version uint32   // of the families
+}
+
+func (s *symbol) string() string {
+	if s.str == "" {
+		s.str = string(s.text)
+	}
+	return s.str
 }
 
 // pooledSymbols is the largest table that is kept for the next request.
@@ -99,7 +107,7 @@ func (q *reading) count(body []byte) (n counts, ref *signal.Refusal) {
 					return n, signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d symbols", lim.Objects), "lower max_samples_per_send or raise limits.objects")
 				}
 				text := c.Bytes()
-				q.symbols = append(q.symbols, symbol{text, maphash.Bytes(q.d.known.seed, text)})
+				q.symbols = append(q.symbols, symbol{text: text, hash: maphash.Bytes(q.d.known.seed, text)})
 			}
 		case v2Series:
 			if c.Want(typ, wire.Bytes) {
@@ -321,11 +329,11 @@ func (q *reading) labels(i int) (_ fact.Labels, ref *signal.Refusal) {
 	at := fmt.Sprintf("timeseries %d", i)
 	ls := make([]fact.Label, 0, len(q.refs)/2)
 	for j := 0; j < len(q.refs); j += 2 {
-		name, value := q.text(q.refs[j]), q.text(q.refs[j+1])
-		if ref := q.d.checkSizes(at, string(name[:min(len(name), 60)]), len(name), len(value)); ref != nil {
-			return fact.Labels{}, ref
+		name, value := &q.symbols[q.refs[j]], &q.symbols[q.refs[j+1]]
+		if len(name.text) > q.d.limits.LabelNameBytes || len(value.text) > q.d.limits.LabelValueBytes {
+			return fact.Labels{}, q.d.checkSizes(at, string(name.text[:min(len(name.text), 60)]), len(name.text), len(value.text))
 		}
-		ls = append(ls, fact.Label{Name: string(name), Value: string(value)})
+		ls = append(ls, fact.Label{Name: name.string(), Value: value.string()})
 	}
 	return q.d.newLabels(at, ls)
 }

@@ -46,7 +46,7 @@
 // are compared with what all services do.
 //
 // Every other series has a level: the last 64 values, not more often than every
-// ten seconds. Counters become rates. A finding needs eight deviations, a
+// ten seconds. Counters become rates, and so do their increases (deltas). A finding needs eight deviations, a
 // quarter of the level, a value that the series did not have in some hours,
 // and four samples and ten seconds of that. An instance whose series have all
 // ended is one finding, not one for each series.
@@ -60,6 +60,8 @@
 // Slow drifts (a leak) move the level along and are not found; nor are seasons
 // known, so a surge each morning is found each morning. A fault that was there
 // when learning began is normal, unless it fails a third of the requests.
-// Durations are told as means: one request in fifty that becomes twenty times
+// Native histograms are not watched: what they count and add up has no query of
+// its own by which a finding could be drawn, and where they time requests, spans
+// tell the same and of whom. Durations are told as means: one request in fifty that becomes twenty times
 // as slow shows, one in a thousand does not.
 package metrics
