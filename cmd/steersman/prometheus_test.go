@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/steersman-ops/steersman/store/storetest/realprom"
 )
@@ -40,12 +45,35 @@ func promQuery(t *testing.T, base, path string) []string {
 	return list
 }
 
+// nativeTarget serves a native histogram that grows with each scrape, and
+// returns its host and port.
+func nativeTarget(t *testing.T) string {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	work := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "work_seconds", Help: "Work.", NativeHistogramBucketFactor: 1.1})
+	reg.MustRegister(work)
+	h := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+	n := 0.0
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		for range 20 {
+			n++
+			work.Observe(n / 64)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return strings.TrimPrefix(srv.URL, "http://")
+}
+
 // A real Prometheus scrapes itself and a node exporter and writes to the real
 // program through its front door. Asked the same afterwards, both answer the
 // same.
 func TestSameAnswersAsPrometheus(t *testing.T) {
 	r := start(t, "")
-	prom, stop := realprom.Start(t, realprom.Options{RemoteWrite: r.base + "/api/v1/write"})
+	prom, stop := realprom.Start(t, realprom.Options{RemoteWrite: r.base + "/api/v1/write", Targets: []string{nativeTarget(t)}, Native: true})
 	defer stop()
 
 	// Let it scrape until there is something to compare, then compare as of a
@@ -80,6 +108,9 @@ func TestSameAnswersAsPrometheus(t *testing.T) {
 		`irate(prometheus_http_requests_total[1m])`,
 		`histogram_quantile(0.9, sum by (le) (prometheus_http_request_duration_seconds_bucket))`,
 		`topk(5, node_filesystem_avail_bytes)`,
+		`work_seconds`, // a native histogram
+		`histogram_count(work_seconds)`,
+		`histogram_sum(increase(work_seconds[1m])) > 0`,
 		`absent(nothing_like_this)`,
 	} {
 		path := fmt.Sprintf("/api/v1/query?query=%s&time=%d", urlEscape(q), at.Unix())

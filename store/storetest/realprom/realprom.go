@@ -33,6 +33,7 @@ type Options struct {
 	RemoteWrite string        // URL to which it sends what it scrapes; empty: nowhere
 	Scrape      time.Duration // time between two scrapes; default 250 ms
 	Targets     []string      // further host:port to scrape, as job "more"
+	Native      bool          // it scrapes, keeps and sends native histograms
 }
 
 // Start starts a Prometheus that scrapes itself (job "prometheus"), a node
@@ -53,8 +54,11 @@ func Start(t testing.TB, opt Options) (url string, stop func()) {
 		t.Fatal(err)
 	}
 	stopNode := start(t, exporter, "--web.listen-address="+node)
-	stopSelf := start(t, prometheus, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+self, "--log.level=warn")
+	args := []string{"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + self, "--log.level=warn"}
+	if opt.Native {
+		args = append(args, "--enable-feature=native-histograms")
+	}
+	stopSelf := start(t, prometheus, args...)
 	url = "http://" + self
 	waitFor(t, "http://"+node+"/metrics")
 	waitFor(t, url+"/-/ready")
@@ -90,7 +94,7 @@ func config(opt Options, self, node string) string {
 		fmt.Fprintf(&b, "- {job_name: more-%d, static_configs: [{targets: ['%s']}]}\n", i, target)
 	}
 	if opt.RemoteWrite != "" {
-		fmt.Fprintf(&b, "remote_write:\n- url: '%s'\n", opt.RemoteWrite)
+		fmt.Fprintf(&b, "remote_write:\n- url: '%s'\n  send_native_histograms: %t\n", opt.RemoteWrite, opt.Native)
 		b.WriteString("  queue_config: {batch_send_deadline: 100ms, min_backoff: 50ms, max_backoff: 500ms}\n")
 		b.WriteString("  metadata_config: {send: true, send_interval: 1s}\n")
 	}
