@@ -21,8 +21,8 @@
 //	received = accepted + refused
 //
 // in items. An item is a sample after translation to Prometheus' model (an
-// OTLP histogram point with n bounds is n+3 of them, an OTLP resource with
-// points is one more: its target_info), a span, or a change. A request that
+// OTLP histogram point with n bounds is n+3 of them, a native histogram is one,
+// an OTLP resource with points is one more: its target_info), a span, or a change. A request that
 // cannot be read is one item received and refused, because nobody can say what
 // was in it. What was accepted is exactly what is in the batches that the sink
 // took.

@@ -20,8 +20,8 @@ const (
 	BadValue                   // a point that contradicts itself
 	BadTime                    // no time, an impossible one, or one far ahead
 	BadID                      // a span without a trace or an id
-	Temporality                // a delta where only cumulative values are taken
-	Histogram                  // a native (exponential) histogram
+	Temporality                // a delta of what goes up and down, or no temporality at all
+	Histogram                  // an exponential histogram coarser than any native one
 	Exemplar                   // an exemplar
 	Busy                       // the sink could take no more: try again
 	Failed                     // the sink failed: try again

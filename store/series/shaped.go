@@ -103,8 +103,8 @@ func (s *Store) appendShapes(ctx context.Context, b *fact.Batch, limit int64) (R
 func (a *appending) gather(ctx context.Context, b *fact.Batch) ([]*shaped, error) {
 	var list []*shaped
 	at := make(map[*shape]*shaped)
-	of := func(in fact.Series, native bool, n int) *shaped {
-		sh := a.shape(in.Labels, &in, native)
+	of := func(in fact.Series, native, delta bool, n int) *shaped {
+		sh := a.shape(in.Labels, &in, native, delta)
 		if sh == nil {
 			a.res.Invalid += n
 			return nil
@@ -118,7 +118,7 @@ func (a *appending) gather(ctx context.Context, b *fact.Batch) ([]*shaped, error
 	}
 	for i := range b.Histograms {
 		in := &b.Histograms[i]
-		if l := of(fact.Series{Labels: in.Labels, Type: in.Type, Unit: in.Unit, Help: in.Help}, true, len(in.Points)); l != nil {
+		if l := of(fact.Series{Labels: in.Labels, Type: in.Type, Unit: in.Unit, Help: in.Help}, true, in.Type == fact.Delta, len(in.Points)); l != nil {
 			for _, p := range in.Points {
 				a.take(l, sample{t: p.T, start: p.Start, h: p.H, delta: in.Type == fact.Delta, gauge: in.Type == fact.Gauge || p.H.Reset == fact.ResetGauge})
 			}
@@ -126,7 +126,7 @@ func (a *appending) gather(ctx context.Context, b *fact.Batch) ([]*shaped, error
 	}
 	for i := range b.Deltas {
 		in := &b.Deltas[i]
-		if l := of(fact.Series{Labels: in.Labels, Type: fact.Counter, Unit: in.Unit, Help: in.Help}, false, len(in.Points)); l != nil {
+		if l := of(fact.Series{Labels: in.Labels, Type: fact.Counter, Unit: in.Unit, Help: in.Help}, false, true, len(in.Points)); l != nil {
 			for _, p := range in.Points {
 				a.take(l, sample{t: p.T, start: p.Start, v: p.V, delta: true})
 			}
@@ -152,8 +152,9 @@ func (a *appending) take(l *shaped, p sample) {
 
 // shape returns what is remembered of a series, or nil if it can be none. What
 // the database has of a series that is not remembered is not known, unless the
-// database does not know the series: then it has nothing of the last hours.
-func (a *appending) shape(key fact.Labels, in *fact.Series, native bool) *shape {
+// database has forgotten the series: then it has nothing of the last hour. That
+// is not long enough for deltas, see totalHorizon.
+func (a *appending) shape(key fact.Labels, in *fact.Series, native, delta bool) *shape {
 	all := a.store.shapes
 	sh := all.byLabel[key]
 	if sh == nil {
@@ -168,7 +169,7 @@ func (a *appending) shape(key fact.Labels, in *fact.Series, native bool) *shape 
 			if sh.ref = ref; ref != 0 {
 				sh.labels = theirs
 			}
-			sh.known = ref == 0
+			sh.known = ref == 0 && !delta
 		}
 		sh.used = all.round
 		all.add(key, sh)

@@ -335,3 +335,45 @@ func TestShapesAreBounded(t *testing.T) {
 		t.Errorf("%v, %v", v, err)
 	}
 }
+
+// What deltas have added up to is found again when the database has put it away
+// into a block, and not for longer than it says.
+func TestTotalsAreFoundInBlocks(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
+	put := func(name string, from, to, v float64) {
+		t.Helper()
+		if res, err := s.AppendBatch(t.Context(), deltas(name, delta(from, to, v)), math.MaxInt64); err != nil || res.Stored != 1 {
+			t.Fatal(res, err)
+		}
+	}
+	put("quiet", 0, 10, 5)
+	put("quieter", 0, 10, 5)
+	for i := range 2*60 + 50 {
+		put("busy", float64(i*60), float64(i*60+60), 1)
+	}
+	put("quiet", 2.8*hour, 2.8*hour+10, 7)
+	for i := 2*60 + 50; i < 4*60; i++ {
+		put("busy", float64(i*60), float64(i*60+60), 1)
+	}
+	if err := series.Compact(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if series.Blocks(s) == 0 {
+		t.Fatal("nothing is in blocks")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, series.Options{})
+	series.CompactOnRequest(s)
+	put("quiet", 4*hour, 4*hour+10, 1)
+	put("quieter", 4*hour, 4*hour+10, 1)
+	for query, want := range map[string]float64{"quiet": 13, "quieter": 1, "busy": 240} {
+		v, err := s.Instant(t.Context(), query, at(4*hour+10))
+		if err != nil || len(v) != 1 || v[0].V != want {
+			t.Errorf("%s is %v, %v, want %v", query, v, err, want)
+		}
+	}
+}
