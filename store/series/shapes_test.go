@@ -350,11 +350,11 @@ func TestTotalsAreFoundInBlocks(t *testing.T) {
 	}
 	put("quiet", 0, 10, 5)
 	put("quieter", 0, 10, 5)
-	for i := range 2*60 + 50 {
+	for i := range 60 + 50 {
 		put("busy", float64(i*60), float64(i*60+60), 1)
 	}
-	put("quiet", 2.8*hour, 2.8*hour+10, 7)
-	for i := 2*60 + 50; i < 4*60; i++ {
+	put("quiet", 1.8*hour, 1.8*hour+10, 7)
+	for i := 60 + 50; i < 4*60; i++ {
 		put("busy", float64(i*60), float64(i*60+60), 1)
 	}
 	if err := series.Compact(t.Context(), s); err != nil {
