@@ -3,6 +3,7 @@ package series_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 
@@ -124,5 +125,45 @@ func TestAnEmptyStoreIsSmall(t *testing.T) {
 	t.Logf("%d kB of heap", grown)
 	if grown > 20<<10 {
 		t.Errorf("an empty store holds %d kB of heap, want less than 20 MB", grown)
+	}
+}
+
+// BenchmarkAppendShapes is one round of 2,000 deltas, of 500 native histograms,
+// and of 500 that deltas add up to, each a batch.
+func BenchmarkAppendShapes(b *testing.B) {
+	label := func(name string, i int) fact.Labels {
+		return fact.LabelsOf(fact.NameLabel, name, "job", "node", "instance", fmt.Sprintf("10.0.0.%d:9100", i))
+	}
+	count := &fact.Batch{}
+	for i := range 2000 {
+		count.Deltas = append(count.Deltas, fact.DeltaSeries{Labels: label("n", i), Points: make([]fact.DeltaPoint, 1)})
+	}
+	histograms := func(typ fact.SeriesType) *fact.Batch {
+		out := &fact.Batch{}
+		for i := range 500 {
+			out.Histograms = append(out.Histograms, fact.HistogramSeries{Labels: label(fmt.Sprint("h", typ), i), Type: typ, Points: make([]fact.HistogramPoint, 1)})
+		}
+		return out
+	}
+	for name, batch := range map[string]*fact.Batch{"deltas": count, "histograms": histograms(fact.Counter), "delta histograms": histograms(fact.Delta)} {
+		b.Run(name, func(b *testing.B) {
+			s := open(b, b.TempDir(), series.Options{})
+			round := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				round++
+				at := base + int64(round)*15_000
+				for i := range batch.Deltas {
+					batch.Deltas[i].Points[0] = fact.DeltaPoint{Start: at - 15_000, T: at, V: 3}
+				}
+				for i := range batch.Histograms {
+					batch.Histograms[i].Points[0] = fact.HistogramPoint{Start: at - 15_000, T: at, H: bucketed(uint64(round))}
+				}
+				if _, err := s.AppendBatch(b.Context(), batch, math.MaxInt64); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.Samples()), "ns/sample")
+		})
 	}
 }
