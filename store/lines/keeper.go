@@ -53,6 +53,7 @@ type Keeper struct {
 	opt   KeeperOptions
 	path  string
 	seq   prometheus.Gauge
+	read  prometheus.Gauge
 
 	at       checkpoint // what is saved
 	done     uint64     // newest batch in the store
@@ -81,9 +82,12 @@ func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
 		seq: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "steersman_lines_checkpoint", Help: "The newest batch of the intake log whose lines are durable in the store.",
 		}),
+		read: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "steersman_lines_log_seq", Help: "The newest batch of the intake log that was read.",
+		}),
 	}
 	if opt.Registerer != nil {
-		opt.Registerer.MustRegister(k.seq)
+		opt.Registerer.MustRegister(k.seq, k.read)
 	}
 	return k
 }
@@ -148,6 +152,7 @@ func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 		}
 	}
 	k.done = seq
+	k.read.Set(float64(seq))
 	if time.Since(k.retained) >= k.opt.Retain {
 		k.retained = time.Now()
 		if _, err := k.store.Retain(); err != nil {
