@@ -303,3 +303,43 @@ func count(t *testing.T, s *lines.Store) map[uint64]int {
 	}
 	return out
 }
+
+// A backup that is taken while lines come has, with the rest of the log, every
+// line once.
+func TestBackup(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	h := enter(t, dir, lines.Options{}, 30*time.Millisecond)
+	want := make(map[string]int)
+	copyDir := filepath.Join(other, "lines")
+	for i := range 60 {
+		text := fmt.Sprint("line ", i)
+		want[text] = 1
+		h.send(t, text)
+		time.Sleep(5 * time.Millisecond)
+		h.tick(t)
+		if i == 30 {
+			if err := os.Mkdir(copyDir, 0o750); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.store.Backup(t.Context(), copyDir); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h.holds(t, want)
+	h.stop()
+	alone := open(t, copyDir, lines.Options{})
+	a, err := alone.Search(t.Context(), lines.Query{Limit: 100})
+	if err != nil || len(a.Lines) < 5 || len(a.Lines) > 31 {
+		t.Errorf("the copy alone has %d lines, %v", len(a.Lines), err)
+	}
+	if err := alone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "intake"), filepath.Join(other, "intake")); err != nil {
+		t.Fatal(err)
+	}
+	h = enter(t, other, lines.Options{}, 30*time.Millisecond)
+	h.holds(t, want)
+	h.stop()
+}
