@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/steersman-ops/steersman/console/api"
 )
 
 // A backup is taken while samples come in, and restored. Everything that was
@@ -56,6 +58,10 @@ func TestBackupAndRestore(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		return fmt.Sprint(out.Changes)
+	}
+	pushed := fmt.Sprintf(`{"streams": [{"stream": {"job": "kept"}, "values": [["%d", "a line"], ["%d", "another"]]}]}`, time.Now().UnixNano(), time.Now().UnixNano())
+	if code := r.ask("POST", "/loki/api/v1/push", strings.NewReader(pushed), nil); code != http.StatusNoContent {
+		t.Fatalf("push log lines: %d", code)
 	}
 	want := changes(r)
 	stop := make(chan struct{})
@@ -105,6 +111,13 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("sample %d was acknowledged before the backup; restored is %q", n, got)
 		}
 	}
+	eventually(t, "both log lines are in the restored folder, once", func() string {
+		var out api.Lines
+		if code := c.ask("GET", "/steersman/v1/lines?service=kept", nil, &out); code != http.StatusOK || len(out.Lines) != 2 {
+			return fmt.Sprint(code, " ", len(out.Lines))
+		}
+		return ""
+	})
 	if got := changes(c); got != want {
 		t.Errorf("changes %s, want %s", got, want)
 	}
