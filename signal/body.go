@@ -3,6 +3,7 @@ package signal
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,29 +43,40 @@ func (d *Doors) Read(w http.ResponseWriter, r *http.Request, b Body) (body []byt
 	if !slices.Contains(b.Encodings, enc) {
 		return nil, nil, Refuse(Unsupported, "header Content-Encoding", fmt.Sprintf("encoding %q is not taken here", enc), "send "+list(b.Encodings))
 	}
-	lim := d.Limits.WithDefaults()
 	if b.Most == 0 {
-		b.Most, b.Limit = lim.BodyBytes, "body_bytes"
+		b.Most, b.Limit = d.Limits.WithDefaults().BodyBytes, "body_bytes"
 	}
-	mem := &hold{doors: d, most: lim.InFlightBytes}
+	return d.Unpack(r.Context(), http.MaxBytesReader(w, r.Body, int64(b.Most)), r.ContentLength, enc, b)
+}
+
+// Unpack is [Doors.Read] for doors that do not speak HTTP, or not as such: it
+// reads raw, which will be size bytes long (-1: not known), up to b.Most bytes
+// of it, and undoes enc.
+func (d *Doors) Unpack(ctx context.Context, raw io.Reader, size int64, enc string, b Body) (body []byte, free func(), ref *Refusal) {
+	lim := d.Limits.WithDefaults()
+	v := visitOf(ctx)
+	mem := &hold{doors: d, who: v.sender, most: lim.InFlightBytes}
 	defer func() {
 		if ref != nil {
 			mem.free()
 		}
 	}()
-	raw, ref := mem.readAll(http.MaxBytesReader(w, r.Body, int64(b.Most)), b.Most, r.ContentLength, "body", b.Limit)
+	packed, ref := mem.readAll(raw, b.Most, size, "body", b.Limit)
+	if v.key != nil {
+		v.key.bytes.spend(int64(len(packed)), v.key.Limits.BytesPerSecond, d.Clock())
+	}
 	if ref != nil {
 		return nil, nil, ref
 	}
 	switch enc {
 	case "gzip":
-		body, ref = mem.gunzip(raw, lim.PlainBytes)
+		body, ref = mem.gunzip(packed, lim.PlainBytes)
 	case "zstd":
-		body, ref = mem.unzstd(raw, lim.PlainBytes)
+		body, ref = mem.unzstd(packed, lim.PlainBytes)
 	case "snappy":
-		body, ref = mem.unsnap(raw, lim.PlainBytes)
+		body, ref = mem.unsnap(packed, lim.PlainBytes)
 	default:
-		body = raw
+		body = packed
 	}
 	return body, mem.free, ref
 }
@@ -84,6 +96,7 @@ func list(encodings []string) string {
 // used, and kept for the next request afterwards.
 type hold struct {
 	doors *Doors
+	who   string
 	most  int
 	used  []held
 }
@@ -95,7 +108,7 @@ type held struct {
 
 // get returns an empty buffer with room for n bytes.
 func (h *hold) get(n int) ([]byte, *Refusal) {
-	if ref := h.doors.Hold(n, h.most); ref != nil {
+	if ref := h.doors.hold(h.who, n, h.most); ref != nil {
 		return nil, ref
 	}
 	h.used = append(h.used, held{h.doors.buffer(n), n})
@@ -116,7 +129,7 @@ func (h *hold) grow(buf []byte, n int) ([]byte, *Refusal) {
 }
 
 func (h *hold) release(b held) {
-	h.doors.Release(b.counted)
+	h.doors.bodies.give(h.who, int64(b.counted))
 	h.doors.keep(b.buf)
 }
 
@@ -127,18 +140,18 @@ func (h *hold) free() {
 	h.used = nil
 }
 
-// Hold counts n bytes of a request as in flight, until they are released. It
-// refuses if there would be more than most in all.
-func (d *Doors) Hold(n, most int) *Refusal {
-	if d.inFlight.Add(int64(n)) > int64(most) {
-		d.Release(n)
+// hold counts n bytes of a sender's request as in flight, until they are given
+// back. It refuses if there would be more than most in all, or if this sender
+// would have more than its share.
+func (d *Doors) hold(who string, n, most int) *Refusal {
+	switch d.bodies.take(who, int64(n), int64(most)) {
+	case full:
 		return Refuse(Busy, "", "the requests in flight fill the memory that is set aside for them", "send the same again in "+RetryAfter.String()+", or raise limits.in_flight_bytes")
+	case greedy:
+		return Refuse(Share, "", "the requests in flight of this sender fill its share of the memory that is set aside for them", "send fewer at a time, or raise limits.in_flight_bytes")
 	}
 	return nil
 }
-
-// Release takes back a Hold.
-func (d *Doors) Release(n int) { d.inFlight.Add(-int64(n)) }
 
 // buffer returns an empty buffer with room for n bytes, from the pool if it has
 // one that is large enough.

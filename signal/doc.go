@@ -13,8 +13,28 @@
 // the sink says that the batch is durable, not before. What a sender must know
 // is in the answer: 429 with Retry-After (gRPC: ResourceExhausted with
 // RetryInfo) when the sink is busy, 503 (Unavailable) when it failed, 400
-// (InvalidArgument) with a [fact.Problem] when the data is wrong, 413 when it
+// (InvalidArgument) with a [fact.Problem] when the data is wrong, 401
+// (Unauthenticated) when the token is, 413 when it
 // is too much, 415 when it is something that the door does not speak.
+//
+// # Who sends
+//
+// [Doors.Enter], or [Doors.Admit] around an HTTP handler, says who sends, before
+// anything is read. Whoever sends the token of a named source ([Keys]) is that
+// source, whatever the data says: its name is the account's and the batch's. Who
+// has no token is let in where the door is open, under the name that the door
+// makes of the data. What Enter found out is in the request's context, which
+// [Doors.Read], [Doors.Unpack], [Doors.Newcomers], [Doors.Deliver] and
+// [Doors.Record] look at; a door only hands the context on.
+//
+// # Fair shares
+//
+// The memory for bodies, what waits for the sink, and the series that come new
+// in a minute are divided by dynamic thresholds: a sender may hold eight times
+// what is still free, so one that floods is refused first and there is always
+// something left for one that comes new. A named source may have limits of its
+// own below that ([SourceLimits]). Series that were there go on, whatever new
+// ones come beside them.
 //
 // The law of the account, for each source and for each door:
 //

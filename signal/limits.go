@@ -88,6 +88,24 @@ type Limits struct {
 	// bytes. Default 500,000. Beyond it the least recently seen are built anew.
 	KnownSeries int `yaml:"known_series"`
 
+	// QueuedBytes bounds what waits to become durable, as the doors estimate it.
+	// Whoever has most of it is refused first. Default 128 MiB.
+	QueuedBytes int `yaml:"queued_bytes"`
+
+	// NewSeries is how many series may come new in one minute, of all sources
+	// together; one source may have eight ninths of it. What was there before
+	// goes on. Default 600,000.
+	NewSeries int `yaml:"new_series"`
+
+	// ActiveSeries is how many series of all sources together are remembered for
+	// an hour or two, at some 20 bytes each, to tell a new one from one that was
+	// there. It is what the store holds. Default 1,000,000.
+	ActiveSeries int `yaml:"active_series"`
+
+	// Connections is how many connections each port has at a time. Beyond it the
+	// one that has been idle longest is closed. Default 1000.
+	Connections int `yaml:"connections"`
+
 	// Ahead is how far ahead of our clock a span, a line or a change may be. Samples
 	// are not judged here: the store sets them aside by the same rule. Default
 	// 10 minutes.
@@ -120,6 +138,10 @@ func DefaultLimits() Limits {
 		Depth:           64,
 		ChangeBytes:     64 << 10,
 		KnownSeries:     500_000,
+		QueuedBytes:     128 << 20,
+		NewSeries:       600_000,
+		ActiveSeries:    1_000_000,
+		Connections:     1000,
 		Ahead:           10 * time.Minute,
 		SinkTimeout:     10 * time.Second,
 	}

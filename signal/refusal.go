@@ -2,6 +2,7 @@ package signal
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/steersman-ops/steersman/fact"
 )
@@ -23,6 +24,10 @@ const (
 	Temporality                // a delta of what goes up and down, or no temporality at all
 	Histogram                  // an exponential histogram coarser than any native one
 	Exemplar                   // an exemplar
+	Denied                     // no token where one is wanted, or one that nobody has
+	NewSeries                  // a series that was not there before, and too many of those
+	Rate                       // more than the limits of this source: try again
+	Share                      // more than this sender's fair share while others send: try again
 	Busy                       // the sink could take no more: try again
 	Failed                     // the sink failed: try again
 	reasonsCount               // how many there are
@@ -52,6 +57,14 @@ func (r Reason) String() string {
 		return "native_histogram"
 	case Exemplar:
 		return "exemplar"
+	case Denied:
+		return "denied"
+	case NewSeries:
+		return "new_series"
+	case Rate:
+		return "rate"
+	case Share:
+		return "share"
 	case Busy:
 		return "busy"
 	case Failed:
@@ -67,7 +80,9 @@ func (r Reason) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case Unsupported:
 		return http.StatusUnsupportedMediaType
-	case Busy:
+	case Denied:
+		return http.StatusUnauthorized
+	case Busy, Rate, Share:
 		return http.StatusTooManyRequests
 	case Failed:
 		return http.StatusServiceUnavailable
@@ -76,13 +91,26 @@ func (r Reason) Status() int {
 }
 
 // Retry reports whether the same request may be taken later.
-func (r Reason) Retry() bool { return r == Busy || r == Failed }
+func (r Reason) Retry() bool { return r == Busy || r == Rate || r == Share || r == Failed }
 
 // A Refusal is an error that says why a request or an item was not taken.
 type Refusal struct {
 	Reason  Reason
 	Problem fact.Problem
-	Err     error // what the sink said, if it was the sink
+	Err     error         // what the sink said, if it was the sink
+	After   time.Duration // when to try again; 0 means RetryAfter
+}
+
+// Wait returns when the same may be sent again, in whole seconds and at least
+// one; 0 if never.
+func (r *Refusal) Wait() time.Duration {
+	switch {
+	case !r.Reason.Retry():
+		return 0
+	case r.After <= 0:
+		return RetryAfter
+	}
+	return max(r.After.Truncate(time.Second)+time.Second, time.Second)
 }
 
 // Refuse returns a Refusal with a problem: where, what, and what to do.

@@ -167,7 +167,7 @@ func TestInFlight(t *testing.T) {
 		switch {
 		case i < 2 && ref != nil:
 			t.Fatal(ref)
-		case i == 2 && (ref == nil || ref.Reason != signal.Busy):
+		case i == 2 && (ref == nil || ref.Reason != signal.Share):
 			t.Errorf("the third is taken: %v", ref)
 		}
 		frees = append(frees, free)

@@ -1,7 +1,6 @@
 package signal
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,9 @@ type Source struct {
 	Refused     int64            `json:"refused"`
 	Reasons     map[string]int64 `json:"reasons,omitempty"`     // Refused, by reason
 	LastRefusal string           `json:"lastRefusal,omitempty"` // what the sender was told last
+	Told        map[string]Told  `json:"told,omitempty"`        // what it was told last, by reason
+	Lag         float64          `json:"lag,omitempty"`         // seconds between the newest item of its last batch and its arrival
+	PerSecond   float64          `json:"perSecond,omitempty"`   // items received, over the last minute
 }
 
 // SourcesOptions are the options of [NewSources].
@@ -32,14 +34,18 @@ type SourcesOptions struct {
 
 	// Registerer takes the metrics. Nil means none are exported.
 	Registerer prometheus.Registerer
+
+	// Clock is asked when rates are read. Default time.Now.
+	Clock func() time.Time
 }
 
 // Sources keeps the account of every source. It is safe for concurrent use.
 type Sources struct {
-	max int
+	max   int
+	clock func() time.Time
 
 	mu  sync.Mutex
-	all map[string]*Source
+	all map[string]*account
 
 	received, accepted, refused *prometheus.CounterVec
 	answers                     *prometheus.HistogramVec
@@ -50,9 +56,13 @@ func NewSources(opt SourcesOptions) *Sources {
 	if opt.Max <= 0 {
 		opt.Max = 1000
 	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
 	s := &Sources{
-		max: opt.Max,
-		all: make(map[string]*Source),
+		max:   opt.Max,
+		clock: opt.Clock,
+		all:   make(map[string]*account),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "steersman_signal_received_items_total",
 			Help: "Samples, spans, lines and changes that came in. Always the sum of accepted and refused.",
@@ -88,6 +98,7 @@ func (s *Sources) Record(name, kind string, at time.Time, t *Tally) {
 	src.LastSeen = at
 	src.Received += t.Received
 	src.Accepted += t.Accepted
+	src.ring.add(at, t.Received)
 	for r, n := range t.Refused {
 		if n > 0 {
 			src.Refused += n
@@ -99,6 +110,14 @@ func (s *Sources) Record(name, kind string, at time.Time, t *Tally) {
 	}
 	if t.Last != "" {
 		src.LastRefusal = Cut(t.Last, 512)
+		if src.Told == nil {
+			src.Told = make(map[string]Told)
+		}
+		for r, text := range t.Texts {
+			if text != "" {
+				src.Told[Reason(r).String()] = Told{at, Cut(text, 512)}
+			}
+		}
 	}
 	s.mu.Unlock()
 	s.received.WithLabelValues(kind).Add(float64(t.Received))
@@ -118,7 +137,7 @@ func (s *Sources) Answered(kind, outcome string, took time.Duration) {
 
 // get returns the account of the named source; beyond the limit that of the
 // others at the same door.
-func (s *Sources) get(name, kind string, at time.Time) *Source {
+func (s *Sources) get(name, kind string, at time.Time) *account {
 	name = Cut(name, 256)
 	if src, ok := s.all[name]; ok {
 		return src
@@ -129,7 +148,7 @@ func (s *Sources) get(name, kind string, at time.Time) *Source {
 			return src
 		}
 	}
-	src := &Source{Name: name, Kind: kind, FirstSeen: at}
+	src := &account{Source: Source{Name: name, Kind: kind, FirstSeen: at}}
 	s.all[name] = src
 	return src
 }
@@ -144,11 +163,10 @@ func (s *Sources) count() int {
 func (s *Sources) Sources() []Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.clock()
 	out := make([]Source, 0, len(s.all))
 	for _, src := range s.all {
-		c := *src
-		c.Reasons = maps.Clone(src.Reasons)
-		out = append(out, c)
+		out = append(out, src.copy(now))
 	}
 	slices.SortFunc(out, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
 	return out
@@ -173,6 +191,14 @@ func (s *Sources) Restore(known []Source) {
 				src.Reasons = make(map[string]int64)
 			}
 			src.Reasons[r] += n
+		}
+		for r, t := range k.Told {
+			if src.Told == nil {
+				src.Told = make(map[string]Told)
+			}
+			if src.Told[r].At.Before(t.At) {
+				src.Told[r] = t
+			}
 		}
 		if src.LastRefusal == "" {
 			src.LastRefusal = k.LastRefusal

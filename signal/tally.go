@@ -6,7 +6,8 @@ type Tally struct {
 	Received int64
 	Accepted int64
 	Refused  [reasonsCount]int64
-	Last     string // text of the last refusal
+	Texts    [reasonsCount]string // text of the last refusal, by reason
+	Last     string               // text of the last refusal of all
 }
 
 // Receive counts n items that came in.
@@ -15,7 +16,10 @@ func (t *Tally) Receive(n int) { t.Received += int64(n) }
 // Refuse counts n of the received items as refused.
 func (t *Tally) Refuse(ref *Refusal, n int) {
 	t.Refused[ref.Reason] += int64(n)
-	t.Last = ref.Error()
+	if n > 0 {
+		t.Last = ref.Error()
+		t.Texts[ref.Reason] = t.Last
+	}
 }
 
 // Settle accounts for all items that are still pending: accepted if ref is

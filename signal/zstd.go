@@ -35,10 +35,10 @@ func (h *hold) unzstd(raw []byte, most int) ([]byte, *Refusal) {
 		size = int64(head.FrameContentSize)
 	}
 	window = max(window, zstd.MinWindowSize)
-	if ref := h.doors.Hold(int(window), h.most); ref != nil {
+	if ref := h.doors.hold(h.who, int(window), h.most); ref != nil {
 		return nil, ref
 	}
-	defer h.doors.Release(int(window))
+	defer h.doors.bodies.give(h.who, int64(window))
 	zr, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
 	if err != nil {
 		return nil, broken(where, 0, err)

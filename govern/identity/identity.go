@@ -247,6 +247,12 @@ func (i *Identity) cookie(r *http.Request, value string, maxAge int) *http.Cooki
 	}
 }
 
+// Owner reports whether token is the owner's.
+func (i *Identity) Owner(token string) bool {
+	d := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return subtle.ConstantTimeCompare(d[:], i.token[:]) == 1
+}
+
 // Authenticate returns the person from whom the request comes. The error
 // wraps [ErrNobody].
 //
@@ -254,8 +260,7 @@ func (i *Identity) cookie(r *http.Request, value string, maxAge int) *http.Cooki
 func (i *Identity) Authenticate(r *http.Request) (Person, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
 		scheme, token, _ := strings.Cut(h, " ")
-		d := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		if strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(d[:], i.token[:]) == 1 {
+		if strings.EqualFold(scheme, "Bearer") && i.Owner(token) {
 			return i.owner, nil
 		}
 		return Person{}, fmt.Errorf("the bearer token is not the owner's: %w", ErrNobody)

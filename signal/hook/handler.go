@@ -14,14 +14,15 @@ import (
 const kind = "hook"
 
 // NewHandler serves POST /hooks/change and POST /hooks/cdevents. The answer to
-// a change is its JSON, with the ID that it got.
-func NewHandler(d *signal.Doors) http.Handler {
+// a change is its JSON, with the ID that it got. open says whether senders
+// without a token are let in.
+func NewHandler(d *signal.Doors, open bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /hooks/change", door(d, "hooks/change", func(_ http.Header, body []byte, now time.Time, ahead time.Duration) (fact.Change, *signal.Refusal) {
 		return Parse(body, now, ahead)
 	}))
 	mux.Handle("POST /hooks/cdevents", door(d, "hooks/cdevents", ParseCDEvent))
-	return mux
+	return d.Admit(kind, open, mux)
 }
 
 type parser func(header http.Header, body []byte, now time.Time, ahead time.Duration) (fact.Change, *signal.Refusal)
@@ -37,7 +38,7 @@ func door(d *signal.Doors, source string, parse parser) http.Handler {
 			return ref
 		})
 		t.Settle(ref)
-		d.Sources.Record(source, kind, now, &t)
+		d.Record(r.Context(), source, kind, now, &t)
 		if ref != nil {
 			d.Sources.Answered(kind, ref.Reason.String(), d.Clock().Sub(now))
 			signal.WriteRefusal(w, ref)

@@ -140,7 +140,7 @@ func post(d *signal.Doors, path, typ, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", typ)
 	w := httptest.NewRecorder()
-	NewHandler(d).ServeHTTP(w, r)
+	NewHandler(d, true).ServeHTTP(w, r)
 	return w
 }
 

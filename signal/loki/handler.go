@@ -29,7 +29,7 @@ func serve(d *signal.Doors, w http.ResponseWriter, r *http.Request) {
 	}
 	for name, t := range p.sources {
 		t.Settle(ref)
-		d.Sources.Record(name, kind, p.now, t)
+		d.Record(r.Context(), name, kind, p.now, t)
 	}
 	d.Sources.Answered(kind, p.outcome(ref), d.Clock().Sub(p.now))
 	switch {

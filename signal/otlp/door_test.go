@@ -357,7 +357,8 @@ func serveGRPC(t *testing.T, d *signal.Doors) (addr string, conn *grpc.ClientCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(d)
+	srv := &http.Server{Handler: NewGRPC(d, true)}
+	GRPCProtocols(srv)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ln) }()
 	conn, err = grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1<<30)))
@@ -366,8 +367,8 @@ func serveGRPC(t *testing.T, d *signal.Doors) (addr string, conn *grpc.ClientCon
 	}
 	t.Cleanup(func() {
 		_ = conn.Close()
-		srv.Stop()
-		if err := <-done; err != nil {
+		_ = srv.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	})
@@ -389,7 +390,7 @@ func TestGRPCAnswers(t *testing.T) {
 		{name: "broken", n: 3, sink: errors.New("disk full"), code: codes.Unavailable, retry: true, text: "disk full"},
 		{name: "too many", n: 3, lim: signal.Limits{Spans: 2}, code: codes.InvalidArgument, text: "3 spans, the limit is 2"},
 		{name: "more in flight than there is room", n: 3, lim: signal.Limits{InFlightBytes: 50}, code: codes.ResourceExhausted, retry: true, text: "the requests in flight fill the memory"},
-		{name: "too large", n: 3, lim: signal.Limits{PlainBytes: 50}, code: codes.ResourceExhausted, text: "received message larger than max"},
+		{name: "too large", n: 3, lim: signal.Limits{PlainBytes: 50}, code: codes.ResourceExhausted, text: "send smaller batches or raise limits.plain_bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, sink := signaltest.Doors(tt.lim)

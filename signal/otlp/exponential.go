@@ -29,6 +29,9 @@ func (f *family) exponential(pt pmetric.ExponentialHistogramDataPoint) {
 	if ref == nil {
 		var labels fact.Labels
 		if labels, ref = f.series(base, f.name, "", ""); ref == nil {
+			ref = f.src.newcomers.Take(labels)
+		}
+		if ref == nil {
 			s := fact.HistogramSeries{Labels: labels, Type: fact.Counter, Unit: f.unit, Help: f.help, Points: []fact.HistogramPoint{{T: millis(pt.Timestamp()), H: h}}}
 			if f.delta {
 				s.Type, s.Points[0].Start = fact.Delta, startOf(pt)

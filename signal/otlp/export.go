@@ -111,20 +111,28 @@ func answerLogs(rejected int64, text string) answer {
 
 // An export is one request on its way in.
 type export struct {
+	ctx      context.Context // of the request
+	doors    *signal.Doors
 	lim      *signal.Limits
 	now      time.Time
 	batch    fact.Batch
 	points   []fact.Point // the points of all series, so that they cost one allocation
 	names    map[string]string
 	fields   []fact.Label // scratch
-	sources  map[string]*signal.Tally
+	sources  map[string]*source
 	rejected int64           // as the protocol counts: spans, data points, log records
 	first    *signal.Refusal // the first item that was refused
 	full     bool            // more samples than the limit
 }
 
-// source returns the tally of the service that a resource is of.
-func (ex *export) source(id entity.Identity) *signal.Tally {
+// A source is the account of one service in a request.
+type source struct {
+	signal.Tally
+	newcomers *signal.Newcomers
+}
+
+// source returns the account of the service that a resource is of.
+func (ex *export) source(id entity.Identity) *source {
 	name := id.Entity.Name
 	if id.Entity.Namespace != "" {
 		name = id.Entity.Namespace + "/" + name
@@ -135,7 +143,7 @@ func (ex *export) source(id entity.Identity) *signal.Tally {
 	name = kind + "/" + name
 	t := ex.sources[name]
 	if t == nil {
-		t = &signal.Tally{}
+		t = &source{newcomers: ex.doors.Newcomers(ex.ctx, name)}
 		ex.sources[name] = t
 		ex.batch.Source = name
 		if len(ex.sources) > 1 {
@@ -145,13 +153,13 @@ func (ex *export) source(id entity.Identity) *signal.Tally {
 	return t
 }
 
-func (ex *export) refuse(src *signal.Tally, ref *signal.Refusal, n int) {
+func (ex *export) refuse(src *source, ref *signal.Refusal, n int) {
 	ex.refuseItems(src, ref, n, n)
 }
 
 // refuseItems refuses n items of a source, which the protocol counts as
 // rejected.
-func (ex *export) refuseItems(src *signal.Tally, ref *signal.Refusal, n, rejected int) {
+func (ex *export) refuseItems(src *source, ref *signal.Refusal, n, rejected int) {
 	if n == 0 {
 		return
 	}
@@ -181,7 +189,7 @@ func (ex *export) fits(n int) bool {
 func (ex *export) settle(d *signal.Doors, ref *signal.Refusal) {
 	for name, t := range ex.sources {
 		t.Settle(ref)
-		d.Sources.Record(name, kind, ex.now, t)
+		d.Record(ex.ctx, name, kind, ex.now, &t.Tally)
 	}
 }
 
@@ -189,7 +197,7 @@ func (ex *export) settle(d *signal.Doors, ref *signal.Refusal) {
 // same encoding.
 func take(ctx context.Context, d *signal.Doors, s *service, body []byte, enc encoding) (out []byte, ref *signal.Refusal) {
 	lim := d.Limits.WithDefaults()
-	ex := &export{lim: &lim, now: d.Clock(), names: make(map[string]string), sources: make(map[string]*signal.Tally)}
+	ex := &export{ctx: ctx, doors: d, lim: &lim, now: d.Clock(), names: make(map[string]string), sources: make(map[string]*source)}
 	var items int
 	ref = d.Guard(s.path, func() (ref *signal.Refusal) {
 		items, ref = ex.read(s, body, enc)
@@ -200,7 +208,7 @@ func take(ctx context.Context, d *signal.Doors, s *service, body []byte, enc enc
 		ref = d.Deliver(ctx, &ex.batch)
 	}
 	if len(ex.sources) == 0 && ref != nil { // nobody knows whose they are
-		t := &signal.Tally{}
+		t := &source{}
 		t.Receive(max(items, 1))
 		ex.sources[kind] = t
 	}

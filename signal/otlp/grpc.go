@@ -1,168 +1,200 @@
 package otlp
 
 import (
-	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"runtime/debug"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	_ "google.golang.org/grpc/encoding/gzip" // exporters compress with it
-	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/steersman-ops/steersman/signal"
 )
 
-// NewServer returns a gRPC server with OTLP's services on it; start it with
-// Serve, end it with GracefulStop. It serves nothing else, because it reads
-// messages as bytes, so that they are walked before they are decoded. A message
-// is as large as Limits.PlainBytes at most, after decompression too.
-func NewServer(d *signal.Doors, opts ...grpc.ServerOption) *grpc.Server {
-	lim := d.Limits.WithDefaults()
-	srv := grpc.NewServer(append([]grpc.ServerOption{
-		grpc.MaxRecvMsgSize(lim.PlainBytes),
-		grpc.MaxConcurrentStreams(64),
-		grpc.ConnectionTimeout(10 * time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.ForceServerCodecV2(bytesCodec{}),
-		grpc.StatsHandler(&lost{doors: d}),
-		grpc.ChainUnaryInterceptor(recovered(d)),
-	}, opts...)...)
+// NewGRPC serves OTLP over gRPC: the Export methods of the three services, each
+// a request of one message and an answer of one. open says whether senders
+// without a token are let in.
+//
+// It speaks gRPC by itself, on the HTTP/2 server of the standard library,
+// because grpc-go keeps the messages that it receives in memory that nobody
+// counts and cannot refuse one before it is whole. Serve it with
+// [GRPCProtocols].
+func NewGRPC(d *signal.Doors, open bool) http.Handler {
+	g := &grpcDoor{doors: d, open: open, methods: make(map[string]*service)}
 	for _, s := range services() {
-		srv.RegisterService(&grpc.ServiceDesc{
-			ServiceName: s.grpc,
-			HandlerType: (*any)(nil),
-			Methods:     []grpc.MethodDesc{{MethodName: "Export", Handler: method(d, &s)}},
-		}, struct{}{})
+		g.methods["/"+s.grpc+"/Export"] = &s
 	}
-	return srv
+	return g
 }
 
-// frame is a message as bytes.
-type frame struct{ buf mem.Buffer }
-
-// bytesCodec hands messages through as they are.
-type bytesCodec struct{}
-
-func (bytesCodec) Name() string { return "proto" }
-
-func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
-	b, ok := v.([]byte)
-	if !ok {
-		return nil, fmt.Errorf("marshal %T: only bytes are sent here", v)
+// GRPCProtocols makes a server speak HTTP/2 without TLS, as exporters expect,
+// and bounds what it holds of bodies that nobody has read yet.
+func GRPCProtocols(srv *http.Server) {
+	srv.Protocols = new(http.Protocols)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	srv.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams: 64, MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
+		SendPingTimeout: time.Minute, PingTimeout: 20 * time.Second,
 	}
-	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
 }
 
-func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	f, ok := v.(*frame)
-	if !ok {
-		return fmt.Errorf("unmarshal into %T: only bytes are read here", v)
-	}
-	f.buf = data.MaterializeToBuffer(mem.DefaultBufferPool())
-	return nil
+type grpcDoor struct {
+	doors   *signal.Doors
+	open    bool
+	methods map[string]*service
 }
 
-// method is the Export method of a service.
-func method(d *signal.Doors, s *service) grpc.MethodHandler {
-	return func(_ any, ctx context.Context, dec func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-		var in frame
-		if err := dec(&in); err != nil {
-			return nil, err
-		}
-		defer in.buf.Free()
-		if m, ok := ctx.Value(markKey{}).(*mark); ok {
-			m.read = true
-		}
-		export := func(ctx context.Context, _ any) (any, error) {
-			size := in.buf.Len()
-			if ref := d.Hold(size, d.Limits.WithDefaults().InFlightBytes); ref != nil {
-				account(d, ref)
-				return nil, grpcError(ref)
-			}
-			defer d.Release(size)
-			out, ref := take(ctx, d, s, in.buf.ReadOnlyData(), protobuf)
-			if ref != nil {
-				return nil, grpcError(ref)
-			}
-			return out, nil
-		}
-		if intercept == nil {
-			return export(ctx, &in)
-		}
-		return intercept(ctx, &in, &grpc.UnaryServerInfo{FullMethod: "/" + s.grpc + "/Export"}, export)
+const typeGRPC = "application/grpc"
+
+func (g *grpcDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	typ := r.Header.Get("Content-Type")
+	if r.Method != http.MethodPost || r.ProtoMajor != 2 || typ != typeGRPC && !strings.HasPrefix(typ, typeGRPC+"+") && !strings.HasPrefix(typ, typeGRPC+";") {
+		http.Error(w, "this port speaks OTLP over gRPC; OTLP over HTTP has a port of its own (4318 by default)", http.StatusUnsupportedMediaType)
+		return
 	}
+	w.Header().Set("Content-Type", typeGRPC)
+	out, st := g.answer(r)
+	if st.Code() == codes.OK {
+		frame := binary.BigEndian.AppendUint32(make([]byte, 1, 5+len(out)), uint32(len(out)))
+		if _, err := w.Write(append(frame, out...)); err != nil {
+			g.doors.Logger.Debug("answer to OTLP", "err", err)
+		}
+	}
+	writeTrailer(w, st)
+}
+
+// answer serves one call. A panic in it is an answer, too.
+func (g *grpcDoor) answer(r *http.Request) (out []byte, st *status.Status) {
+	s := g.methods[r.URL.Path]
+	if s == nil {
+		return nil, status.New(codes.Unimplemented, fmt.Sprintf("%q is not served here; the Export methods of OTLP's services are", signal.Cut(r.URL.Path, 200)))
+	}
+	ctx, leave, ref := g.doors.Enter(r.Context(), signal.Caller{Door: kind, Token: signal.Token(r), Peer: signal.Peer(r), Open: g.open})
+	defer leave()
+	if ref != nil {
+		return nil, grpcStatus(ref)
+	}
+	panicked := true
+	ref = g.doors.Guard(r.URL.Path, func() *signal.Refusal {
+		body, free, ref := g.message(r.WithContext(ctx))
+		if ref != nil {
+			g.doors.Turn(ctx, kind, kind, ref)
+			panicked = false
+			return ref
+		}
+		defer free()
+		out, ref = take(ctx, g.doors, s, body, protobuf)
+		panicked = false
+		return ref
+	})
+	switch {
+	case panicked:
+		return nil, status.New(codes.Internal, ref.Error())
+	case ref != nil:
+		return nil, grpcStatus(ref)
+	}
+	return out, status.New(codes.OK, "")
+}
+
+// message reads the one message of a call.
+func (g *grpcDoor) message(r *http.Request) (body []byte, free func(), ref *signal.Refusal) {
+	var head [5]byte
+	if _, err := io.ReadFull(r.Body, head[:]); err != nil {
+		return nil, nil, signal.Refuse(signal.Malformed, "message", "there is none: "+err.Error(), "send one message")
+	}
+	enc := ""
+	if head[0]&1 != 0 {
+		if enc = r.Header.Get("Grpc-Encoding"); enc != "gzip" {
+			return nil, nil, signal.Refuse(signal.Unsupported, "grpc-encoding", fmt.Sprintf("encoding %q is not taken here", signal.Cut(enc, 40)), "send none or gzip")
+		}
+	}
+	n := int64(binary.BigEndian.Uint32(head[1:]))
+	most := g.doors.Limits.WithDefaults().PlainBytes
+	if n > int64(most) {
+		return nil, nil, signal.Refuse(signal.TooLarge, "message", fmt.Sprintf("%d bytes, more than %d", n, most), "send smaller batches or raise limits.plain_bytes")
+	}
+	whole := &exactly{r: r.Body, left: n}
+	return g.doors.Unpack(r.Context(), whole, n, enc, signal.Body{Most: most, Limit: "plain_bytes"})
+}
+
+// exactly reads so many bytes, and calls it an error if there are fewer.
+type exactly struct {
+	r    io.Reader
+	left int64
+}
+
+func (e *exactly) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if errors.Is(err, io.EOF) && e.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // code returns the gRPC code for a reason.
 func code(r signal.Reason) codes.Code {
 	switch r {
-	case signal.Busy:
+	case signal.Busy, signal.Rate, signal.Share:
 		return codes.ResourceExhausted // with RetryInfo, which makes it one to repeat
+	case signal.TooLarge:
+		return codes.ResourceExhausted // without, as gRPC itself says it
 	case signal.Failed:
 		return codes.Unavailable
+	case signal.Denied:
+		return codes.Unauthenticated
 	}
 	return codes.InvalidArgument
 }
 
-func grpcError(ref *signal.Refusal) error {
+func grpcStatus(ref *signal.Refusal) *status.Status {
 	st := status.New(code(ref.Reason), ref.Error())
-	if ref.Reason.Retry() {
-		with, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(signal.RetryAfter)})
+	if wait := ref.Wait(); wait > 0 {
+		with, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
 		if err == nil {
 			st = with
 		}
 	}
-	return st.Err()
+	return st
 }
 
-// recovered turns a panic in a handler into an answer.
-func recovered(d *signal.Doors) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (out any, err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				d.Logger.Error("panic in a door", "door", info.FullMethod, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				err = status.Error(codes.Internal, "this request could not be read; please report it")
-			}
-		}()
-		return next(ctx, req)
+// writeTrailer ends a call with its status.
+func writeTrailer(w http.ResponseWriter, st *status.Status) {
+	h := w.Header()
+	h.Set(http.TrailerPrefix+"Grpc-Status", strconv.Itoa(int(st.Code())))
+	if st.Message() != "" {
+		h.Set(http.TrailerPrefix+"Grpc-Message", grpcMessage(st.Message()))
+	}
+	if len(st.Proto().GetDetails()) > 0 {
+		if b, err := proto.Marshal(st.Proto()); err == nil {
+			h.Set(http.TrailerPrefix+"Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(b))
+		}
 	}
 }
 
-// lost accounts for the requests that gRPC itself refuses, because they are too
-// large or badly compressed, before a handler sees them.
-type lost struct{ doors *signal.Doors }
-
-type markKey struct{}
-
-type mark struct{ read bool }
-
-func (l *lost) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	return context.WithValue(ctx, markKey{}, &mark{})
+// grpcMessage is a text as the header grpc-message wants it: percent-encoded
+// where it is not printable ASCII.
+func grpcMessage(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '%' {
+			b.WriteString(strings.ToUpper(url.PathEscape(string([]byte{c}))))
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
-
-func (l *lost) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	end, ok := s.(*stats.End)
-	if !ok || end.Error == nil {
-		return
-	}
-	if m, ok := ctx.Value(markKey{}).(*mark); !ok || m.read {
-		return
-	}
-	reason := signal.Malformed
-	if status.Code(end.Error) == codes.ResourceExhausted {
-		reason = signal.TooLarge
-	}
-	account(l.doors, signal.Refuse(reason, "", status.Convert(end.Error).Message(), "send smaller batches or raise limits.plain_bytes"))
-}
-
-func (l *lost) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-
-func (l *lost) HandleConn(context.Context, stats.ConnStats) {}

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"context"
 	"mime"
 	"net/http"
 	"strconv"
@@ -34,12 +35,12 @@ func serve(d *signal.Doors, s *service, w http.ResponseWriter, r *http.Request) 
 	case err == nil && typ == typeJSON:
 		enc = jsonText
 	default:
-		unread(d, signal.Refuse(signal.Unsupported, "header Content-Type", strconv.Quote(signal.Cut(r.Header.Get("Content-Type"), 100))+" is not taken", "send "+typeProtobuf+" or "+typeJSON), w, enc)
+		unread(r.Context(), d, signal.Refuse(signal.Unsupported, "header Content-Type", strconv.Quote(signal.Cut(r.Header.Get("Content-Type"), 100))+" is not taken", "send "+typeProtobuf+" or "+typeJSON), w, enc)
 		return
 	}
 	body, free, ref := d.Read(w, r, signal.Body{Encodings: []string{"", "gzip", "zstd"}})
 	if ref != nil {
-		unread(d, ref, w, enc)
+		unread(r.Context(), d, ref, w, enc)
 		return
 	}
 	defer free()
@@ -55,18 +56,9 @@ func serve(d *signal.Doors, s *service, w http.ResponseWriter, r *http.Request) 
 }
 
 // unread accounts for a request whose body was not read, and answers it.
-func unread(d *signal.Doors, ref *signal.Refusal, w http.ResponseWriter, enc encoding) {
-	account(d, ref)
+func unread(ctx context.Context, d *signal.Doors, ref *signal.Refusal, w http.ResponseWriter, enc encoding) {
+	d.Turn(ctx, kind, kind, ref)
 	writeStatus(w, ref, enc)
-}
-
-// account counts a request that was not read: one item, of nobody knows whom.
-func account(d *signal.Doors, ref *signal.Refusal) {
-	var t signal.Tally
-	t.Receive(1)
-	t.Settle(ref)
-	d.Sources.Record(kind, kind, d.Clock(), &t)
-	d.Sources.Answered(kind, ref.Reason.String(), 0)
 }
 
 func contentType(enc encoding) string {
@@ -90,8 +82,8 @@ func writeStatus(w http.ResponseWriter, ref *signal.Refusal, enc encoding) {
 	if err != nil { // the text is not UTF-8: it cannot be
 		out = nil
 	}
-	if ref.Reason.Retry() {
-		w.Header().Set("Retry-After", strconv.Itoa(int(signal.RetryAfter.Seconds())))
+	if wait := ref.Wait(); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
 	}
 	w.Header().Set("Content-Type", contentType(enc))
 	w.WriteHeader(ref.Reason.Status())

@@ -20,7 +20,7 @@ var staleNaN = math.Float64frombits(0x7ff0000000000002)
 type family struct {
 	*labeler
 	ex         *export
-	src        *signal.Tally
+	src        *source
 	name       string
 	unit, help string
 	delta      bool   // its points tell what came since the point before
@@ -153,6 +153,8 @@ type dataPoint interface {
 func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) {
 	base, ref := f.begin(pt, ref)
 	start, startDeltas := len(f.ex.batch.Series), len(f.ex.batch.Deltas)
+	var names [16]fact.Labels
+	all := names[:0]
 	for i := 0; i < len(parts) && ref == nil; i++ {
 		p := &parts[i]
 		if pt.Flags().NoRecordedValue() {
@@ -163,8 +165,12 @@ func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) {
 		}
 		var labels fact.Labels
 		if labels, ref = f.series(base, f.name+p.suffix, p.key, p.value); ref == nil {
+			all = append(all, labels)
 			f.add(labels, p, pt)
 		}
+	}
+	if ref == nil {
+		ref = f.src.newcomers.Take(all...)
 	}
 	if ref != nil {
 		f.ex.batch.Series, f.ex.batch.Deltas = f.ex.batch.Series[:start], f.ex.batch.Deltas[:startDeltas]
@@ -314,7 +320,7 @@ func (f *family) summary(pt pmetric.SummaryDataPoint) {
 
 // targetInfo adds the series that tells the other attributes of a resource of
 // which a point was taken. Values over the limit are cut: they are for people.
-func (ex *export) targetInfo(src *signal.Tally, lab *labeler, attrs pcommon.Map, latest int64) {
+func (ex *export) targetInfo(src *source, lab *labeler, attrs pcommon.Map, latest int64) {
 	identifying := []string{"service.namespace", "service.name", "service.instance.id"}
 	others := attrs.Len()
 	for _, key := range identifying {
@@ -337,6 +343,9 @@ func (ex *export) targetInfo(src *signal.Tally, lab *labeler, attrs pcommon.Map,
 		}
 		var labels fact.Labels
 		if labels, ref = lab.series(base, "target_info", "", ""); ref == nil {
+			ref = src.newcomers.Take(labels)
+		}
+		if ref == nil {
 			ex.add(fact.Series{Labels: labels, Type: fact.Gauge, Help: "Target metadata"}, latest, 1)
 			return
 		}

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +97,8 @@ func goodSpan(k ptrace.SpanKind) ptrace.Span {
 
 func newExport(lim signal.Limits) *export {
 	lim = lim.WithDefaults()
-	return &export{lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*signal.Tally)}
+	d, _ := signaltest.Doors(lim)
+	return &export{ctx: context.Background(), doors: d, lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*source)}
 }
 
 // convert translates one span of a resource with these attributes.

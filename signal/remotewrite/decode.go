@@ -34,6 +34,8 @@ type result struct {
 	arena      arena
 	tally      signal.Tally
 	first      *signal.Refusal // the first thing that was refused, exemplars aside
+
+	newcomers *signal.Newcomers // judges the series that were not known; nil: takes all
 }
 
 // native counts the native histograms among what is taken.
@@ -54,9 +56,11 @@ func (r *result) refuse(ref *signal.Refusal, n int) {
 	r.tally.Refuse(ref, n)
 }
 
-// decode reads a request. If it returns a refusal, nothing of the request is
+// decode reads a request. Series that are not remembered are judged by
+// newcomers. If it returns a refusal, nothing of the request is
 // taken; what is refused of single series and samples is in the result.
-func (d *decoder) decode(body []byte) (res result, ref *signal.Refusal) {
+func (d *decoder) decode(body []byte, newcomers *signal.Newcomers) (res result, ref *signal.Refusal) {
+	res.newcomers = newcomers
 	n, ref := d.count(body)
 	res.tally.Receive(n.items())
 	if ref != nil {
@@ -120,7 +124,7 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 	if late != nil {
 		raw = append(append([]byte(nil), raw...), late...)
 	}
-	s, ref := d.resolve(i, raw, version)
+	s, ref := d.resolve(res, i, raw, version)
 	return res.settle(i, s, ref, n, points, start, native)
 }
 
@@ -261,12 +265,15 @@ func sample(buf []byte) (p fact.Point, err error) {
 }
 
 // resolve returns the series that the label fields in raw name.
-func (d *decoder) resolve(i int, raw []byte, version uint32) (series, *signal.Refusal) {
+func (d *decoder) resolve(res *result, i int, raw []byte, version uint32) (series, *signal.Refusal) {
 	hash := d.known.hash(raw)
 	if s, ok := d.known.find(hash, raw, version); ok {
 		return s, nil
 	}
 	l, ref := d.labels(i, raw)
+	if ref == nil {
+		ref = res.newcomers.Take(l)
+	}
 	if ref != nil {
 		return series{}, ref
 	}

@@ -126,7 +126,7 @@ func sameNative(t *testing.T, body []byte, got, want []fact.HistogramSeries) {
 func same(t *testing.T, d *decoder, body []byte) {
 	t.Helper()
 	want, native, refused, err := oracle(body, d.limits)
-	got, ref := d.decode(body)
+	got, ref := d.decode(body, nil)
 	if n, _ := d.count(body); err != nil && ref == nil && n.exemplars > 0 {
 		return // what is refused is not read
 	}
@@ -297,7 +297,7 @@ func TestRefusals(t *testing.T) {
 			`timeseries 1, h: the time -1 is no time in milliseconds since 1970; send milliseconds`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			res, ref := newDecoder(lim).decode(marshal(t, &tt.req))
+			res, ref := newDecoder(lim).decode(marshal(t, &tt.req), nil)
 			if ref != nil {
 				t.Fatalf("refused all: %v", ref)
 			}
@@ -326,7 +326,7 @@ func TestWholeRequestRefused(t *testing.T) {
 			marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{one}})[:20]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, ref := newDecoder(lim).decode(tt.body)
+			_, ref := newDecoder(lim).decode(tt.body, nil)
 			if ref == nil || ref.Error() != tt.text {
 				t.Errorf("said %v, want %s", ref, tt.text)
 			}
@@ -363,15 +363,15 @@ func TestMetadata(t *testing.T) {
 		{"never_heard_of", fact.Untyped},
 	} {
 		req := &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", tt.metric), prompb.Sample{Timestamp: 1})}}
-		if res, ref := d.decode(marshal(t, req)); ref != nil || res.series[0].Type != fact.Untyped {
+		if res, ref := d.decode(marshal(t, req), nil); ref != nil || res.series[0].Type != fact.Untyped {
 			t.Errorf("%s without metadata: %v, %v", tt.metric, res.series, ref)
 		}
 		again := newDecoder(signal.Limits{})
-		if _, ref := again.decode(marshal(t, req)); ref != nil { // known before its metadata
+		if _, ref := again.decode(marshal(t, req), nil); ref != nil { // known before its metadata
 			t.Fatal(ref)
 		}
 		req.Metadata = families
-		res, ref := again.decode(marshal(t, req))
+		res, ref := again.decode(marshal(t, req), nil)
 		if ref != nil || res.series[0].Type != tt.want {
 			t.Errorf("%s is %v (%v), want %v", tt.metric, res.series[0].Type, ref, tt.want)
 		}
@@ -388,7 +388,7 @@ func TestForgets(t *testing.T) {
 			Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "i", fmt.Sprint(i)), prompb.Sample{Timestamp: 1})},
 			Metadata:   []prompb.MetricMetadata{{MetricFamilyName: fmt.Sprint("f", i), Type: 1}},
 		}
-		if _, ref := d.decode(marshal(t, req)); ref != nil {
+		if _, ref := d.decode(marshal(t, req), nil); ref != nil {
 			t.Fatal(ref)
 		}
 	}
@@ -409,7 +409,7 @@ func TestForgets(t *testing.T) {
 func TestRefs(t *testing.T) {
 	d := newDecoder(signal.Limits{KnownSeries: 64 * shards})
 	send := func(i int) fact.Series {
-		res, ref := d.decode(marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "i", fmt.Sprint(i)), prompb.Sample{Timestamp: 1})}}))
+		res, ref := d.decode(marshal(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{ts(lbl("__name__", "up", "i", fmt.Sprint(i)), prompb.Sample{Timestamp: 1})}}), nil)
 		if ref != nil {
 			t.Fatal(ref)
 		}
@@ -451,11 +451,11 @@ func request(n int) *prompb.WriteRequest {
 func TestKnownSeriesCostNoAllocations(t *testing.T) {
 	d := newDecoder(signal.Limits{})
 	body := marshal(t, request(2000))
-	if _, ref := d.decode(body); ref != nil {
+	if _, ref := d.decode(body, nil); ref != nil {
 		t.Fatal(ref)
 	}
 	allocs := testing.AllocsPerRun(20, func() {
-		if res, ref := d.decode(body); ref != nil || len(res.series) != 2000 {
+		if res, ref := d.decode(body, nil); ref != nil || len(res.series) != 2000 {
 			t.Fatal(ref)
 		}
 	})
@@ -469,16 +469,16 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("ours/known", func(b *testing.B) {
 		d := newDecoder(signal.Limits{})
 		b.ReportAllocs()
-		_, _ = d.decode(body)
+		_, _ = d.decode(body, nil)
 		for b.Loop() {
-			_, _ = d.decode(body)
+			_, _ = d.decode(body, nil)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/sample")
 	})
 	b.Run("ours/new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = newDecoder(signal.Limits{}).decode(body)
+			_, _ = newDecoder(signal.Limits{}).decode(body, nil)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/sample")
 	})

@@ -44,7 +44,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ref != nil && res.tally.Received == 0 {
 		res = refused(1, ref)
 	}
-	h.doors.Sources.Record(source, kind, start, &res.tally)
+	h.doors.Record(r.Context(), source, kind, start, &res.tally)
 	h.doors.Sources.Answered(kind, outcome(ref, res.first), h.doors.Clock().Sub(start))
 	written(w.Header(), &res)
 	switch {
@@ -100,7 +100,7 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request, source string, no
 		return res, ref
 	}
 	defer free()
-	if res, ref = decode(body); ref != nil {
+	if res, ref = decode(body, h.doors.Newcomers(r.Context(), source)); ref != nil {
 		return refused(res.tally.Received, ref), ref
 	}
 	if len(res.series)+len(res.histograms) > 0 {

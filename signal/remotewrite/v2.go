@@ -50,7 +50,8 @@ func (s *symbol) string() string {
 const pooledSymbols = 1 << 16
 
 // decode2 reads a request of version 2, as decode does one of version 1.
-func (d *decoder) decode2(body []byte) (res result, ref *signal.Refusal) {
+func (d *decoder) decode2(body []byte, newcomers *signal.Newcomers) (res result, ref *signal.Refusal) {
+	res.newcomers = newcomers
 	q, ok := d.readings.Get().(*reading)
 	if !ok {
 		q = &reading{d: d}
@@ -193,7 +194,7 @@ func (q *reading) series(res *result, i int, buf []byte, points []fact.Point) ([
 	if c.Err() != nil {
 		return points, malformed2(i, c.Err().Error())
 	}
-	s, ref := q.resolve(i, &told)
+	s, ref := q.resolve(res, i, &told)
 	return res.settle(i, s, ref, n, points, start, native)
 }
 
@@ -253,7 +254,7 @@ func (m *metadata) read(buf []byte) error {
 }
 
 // resolve returns the series that the label references name.
-func (q *reading) resolve(i int, told *metadata) (series, *signal.Refusal) {
+func (q *reading) resolve(res *result, i int, told *metadata) (series, *signal.Refusal) {
 	if len(q.refs)%2 != 0 {
 		return series{}, malformed2(i, "a label has no value")
 	}
@@ -274,6 +275,9 @@ func (q *reading) resolve(i int, told *metadata) (series, *signal.Refusal) {
 	s, ok := q.d.known.find2(hash, q, tells)
 	if !ok {
 		l, ref := q.labels(i)
+		if ref == nil {
+			ref = res.newcomers.Take(l)
+		}
 		if ref != nil {
 			return series{}, ref
 		}

@@ -110,7 +110,7 @@ func oracle2(t *testing.T, body []byte, lim signal.Limits) (series []fact.Series
 func same2(t *testing.T, d *decoder, body []byte) {
 	t.Helper()
 	want, native, refused, err := oracle2(t, body, d.limits)
-	got, ref := d.decode2(body)
+	got, ref := d.decode2(body, nil)
 	if err != nil && ref == nil && (got.tally.Refused[signal.Exemplar] > 0 || strings.Contains(err.Error(), "StartTimestamp")) {
 		return // what is refused, or of no use, is not read
 	}
@@ -235,7 +235,7 @@ func TestMetadata2(t *testing.T) {
 			LabelsRefs: []uint32{1, 2}, Samples: []writev2.Sample{{Timestamp: 1}}, Metadata: writev2.Metadata{Type: tt.typ, HelpRef: 3, UnitRef: 4},
 		}}}
 		for range 2 {
-			res, ref := d.decode2(marshal2(t, req))
+			res, ref := d.decode2(marshal2(t, req), nil)
 			if ref != nil || res.series[0].Type != tt.want || res.series[0].Help != "Help." || res.series[0].Unit != "seconds" {
 				t.Errorf("%s: %+v, %v, want type %d", tt.metric, res.series, ref, tt.want)
 			}
@@ -245,7 +245,7 @@ func TestMetadata2(t *testing.T) {
 		{LabelsRefs: []uint32{1, 2}, Samples: []writev2.Sample{{Timestamp: 1}}},
 		{LabelsRefs: []uint32{1, 2}, Samples: []writev2.Sample{{Timestamp: 2}}, Metadata: writev2.Metadata{Type: writev2.Metadata_METRIC_TYPE_COUNTER, HelpRef: 3}},
 	}}
-	if res, ref := d.decode2(marshal2(t, again)); ref != nil || res.series[1].Type != fact.Counter || res.series[1].Help != "Other." {
+	if res, ref := d.decode2(marshal2(t, again), nil); ref != nil || res.series[1].Type != fact.Counter || res.series[1].Help != "Other." {
 		t.Errorf("told otherwise: %+v, %v", res.series, ref)
 	}
 }
@@ -253,11 +253,11 @@ func TestMetadata2(t *testing.T) {
 func TestKnownSeriesOfVersion2CostNoAllocations(t *testing.T) {
 	d := newDecoder(signal.Limits{})
 	body := marshal2(t, request2(2000))
-	if _, ref := d.decode2(body); ref != nil {
+	if _, ref := d.decode2(body, nil); ref != nil {
 		t.Fatal(ref)
 	}
 	allocs := testing.AllocsPerRun(20, func() {
-		if res, ref := d.decode2(body); ref != nil || len(res.series) != 2000 || res.series[7].Type != fact.Counter {
+		if res, ref := d.decode2(body, nil); ref != nil || len(res.series) != 2000 || res.series[7].Type != fact.Counter {
 			t.Fatal(ref)
 		}
 	})
@@ -277,12 +277,12 @@ func TestReferencesAreNoBomb(t *testing.T) {
 	for range 40_000 {
 		req.Timeseries = append(req.Timeseries, writev2.TimeSeries{LabelsRefs: refs, Samples: []writev2.Sample{{Timestamp: 1}}})
 	}
-	_, ref := newDecoder(signal.Limits{}).decode2(marshal2(t, req))
+	_, ref := newDecoder(signal.Limits{}).decode2(marshal2(t, req), nil)
 	if want := "request: its labels are more than 33554432 bytes when they are written out; lower max_samples_per_send or raise limits.plain_bytes"; ref == nil || ref.Error() != want {
 		t.Errorf("said %v, want %s", ref, want)
 	}
 	req = &writev2.Request{Symbols: make([]string, 1001)}
-	if _, ref := newDecoder(signal.Limits{Objects: 1000}).decode2(marshal2(t, req)); ref == nil || ref.Reason != signal.TooMany {
+	if _, ref := newDecoder(signal.Limits{Objects: 1000}).decode2(marshal2(t, req), nil); ref == nil || ref.Reason != signal.TooMany {
 		t.Errorf("symbols: %v", ref)
 	}
 }
@@ -335,16 +335,16 @@ func BenchmarkDecode2(b *testing.B) {
 	b.Run("ours/known", func(b *testing.B) {
 		d := newDecoder(signal.Limits{})
 		b.ReportAllocs()
-		_, _ = d.decode2(body)
+		_, _ = d.decode2(body, nil)
 		for b.Loop() {
-			_, _ = d.decode2(body)
+			_, _ = d.decode2(body, nil)
 		}
 		perSample(b)
 	})
 	b.Run("ours/new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = newDecoder(signal.Limits{}).decode2(body)
+			_, _ = newDecoder(signal.Limits{}).decode2(body, nil)
 		}
 		perSample(b)
 	})
@@ -371,7 +371,7 @@ func BenchmarkDecode2(b *testing.B) {
 		d := newDecoder(signal.Limits{})
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = d.decode2(body)
+			_, _ = d.decode2(body, nil)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/histogram")
 	})

@@ -138,6 +138,8 @@ type gathering struct {
 }
 
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
+	ctx, leave, _ := s.doors.Enter(ctx, signal.Caller{Door: kind, Peer: source(conn), Open: true}) // never refused: it knows no tokens
+	defer leave()
 	g := &gathering{Server: s, source: source(conn)}
 	g.begin()
 	r := bufio.NewReaderSize(conn, bufferBytes)

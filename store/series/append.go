@@ -146,6 +146,20 @@ func (a *appending) admit(in *fact.Series) *entry {
 	return e
 }
 
+// Has reports whether the series is in memory, as all are that had a sample in
+// the last hours. It costs some microseconds.
+func (s *Store) Has(l fact.Labels) bool {
+	ls := toProm(l)
+	app := s.db.Head().Appender(context.Background())
+	defer app.Rollback() //nolint:errcheck // nothing was appended
+	get, ok := app.(storage.GetRef)
+	if !ok || ls.IsEmpty() {
+		return false
+	}
+	ref, _ := get.GetRef(ls, ls.Hash())
+	return ref != 0
+}
+
 // point deals with one sample and reports whether it is the newest of its
 // series now.
 func (a *appending) point(e *entry, p fact.Point) bool {

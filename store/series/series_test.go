@@ -361,3 +361,21 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestHas(t *testing.T) {
+	s, err := series.Open(t.TempDir(), series.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := fact.LabelsOf("__name__", "m", "i", "1")
+	if s.Has(l) || s.Has(fact.Labels{}) {
+		t.Error("has what it has not")
+	}
+	if _, err := s.Append(t.Context(), []fact.Series{{Labels: l, Points: []fact.Point{{T: 1772366400000, V: 1}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Has(l) || s.Has(fact.LabelsOf("__name__", "m", "i", "2")) {
+		t.Error("has not what it has")
+	}
+}

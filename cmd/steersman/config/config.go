@@ -37,14 +37,18 @@ type Config struct {
 	OTLPHTTP string   `yaml:"otlp_http" doc:"OpenTelemetry over HTTP. Empty: off."`
 	Syslog   string   `yaml:"syslog" doc:"Syslog over TCP, as 127.0.0.1:6514. Empty: off. It knows no tokens: whoever reaches the address may send."`
 	Memory   Bytes    `yaml:"memory" doc:"Ceiling on the worker's memory; the watchdog takes some 20 MiB more. 0: half of what the container or the machine has."`
-	Log      Log      `yaml:"log" doc:"Steersman's own log, on standard error."`
-	Intake   Intake   `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
-	Metrics  Metrics  `yaml:"metrics" doc:"The time series store."`
-	Lines    Lines    `yaml:"lines" doc:"The store of log lines."`
-	Records  Records  `yaml:"records" doc:"How long papers are kept. The ledger forgets nothing."`
-	Limits   Limits   `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
-	Watch    Watch    `yaml:"watch" doc:"Detection and incidents."`
-	Policy   Policy   `yaml:"policy" doc:"What may be done, and how much of it. The default lets nothing happen without a person."`
+
+	Anonymous string   `yaml:"anonymous" doc:"Who may send without a token: loopback (whoever reaches a port that listens on loopback), everywhere, or nowhere."`
+	Sources   []Source `yaml:"sources" doc:"Senders with a name, a token and limits of their own. Others can be added with steersman source add."`
+
+	Log     Log     `yaml:"log" doc:"Steersman's own log, on standard error."`
+	Intake  Intake  `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
+	Metrics Metrics `yaml:"metrics" doc:"The time series store."`
+	Lines   Lines   `yaml:"lines" doc:"The store of log lines."`
+	Records Records `yaml:"records" doc:"How long papers are kept. The ledger forgets nothing."`
+	Limits  Limits  `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
+	Watch   Watch   `yaml:"watch" doc:"Detection and incidents."`
+	Policy  Policy  `yaml:"policy" doc:"What may be done, and how much of it. The default lets nothing happen without a person."`
 
 	Actuators []Actuator `yaml:"actuators" doc:"What Steersman may act with. None: it only watches and explains."`
 }
@@ -101,6 +105,10 @@ type Limits struct {
 	Depth           int      `yaml:"depth" doc:"How deep values may be nested in one OpenTelemetry request."`
 	ChangeBytes     Bytes    `yaml:"change_bytes" doc:"Size of one change or event."`
 	KnownSeries     int      `yaml:"known_series" doc:"Series whose labels remote write remembers, some 400 bytes each."`
+	QueuedBytes     Bytes    `yaml:"queued_bytes" doc:"What waits to become durable. Whoever has most of it is refused first."`
+	NewSeries       int      `yaml:"new_series" doc:"Series that may come new in a minute, of all sources together; one may have eight ninths of it."`
+	ActiveSeries    int      `yaml:"active_series" doc:"Series of all sources together that are remembered, to tell a new one from one that was there, some 20 bytes each."`
+	Connections     int      `yaml:"connections" doc:"Connections of each port. One more closes the one that has been idle longest."`
 	Ahead           Duration `yaml:"ahead" doc:"How far ahead of our clock a span, a log line or a change may be."`
 	SinkTimeout     Duration `yaml:"sink_timeout" doc:"How long a request waits to become durable before its sender is told to try again."`
 }
@@ -113,6 +121,7 @@ func defaultLimits() Limits {
 		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: Bytes(l.SpanTextBytes),
 		Lines: l.Lines, LineBytes: Bytes(l.LineBytes), LineFields: l.LineFields, LineFieldBytes: Bytes(l.LineFieldBytes),
 		Objects: l.Objects, Depth: l.Depth, ChangeBytes: Bytes(l.ChangeBytes), KnownSeries: l.KnownSeries,
+		QueuedBytes: Bytes(l.QueuedBytes), NewSeries: l.NewSeries, ActiveSeries: l.ActiveSeries, Connections: l.Connections,
 		Ahead: Duration(l.Ahead), SinkTimeout: Duration(l.SinkTimeout),
 	}
 }
@@ -125,7 +134,39 @@ func (l Limits) Signal() signal.Limits {
 		Series: l.Series, Points: l.Points, Spans: l.Spans, SpanAttrs: l.SpanAttrs, SpanTextBytes: int(l.SpanTextBytes),
 		Lines: l.Lines, LineBytes: int(l.LineBytes), LineFields: l.LineFields, LineFieldBytes: int(l.LineFieldBytes),
 		Objects: l.Objects, Depth: l.Depth, ChangeBytes: int(l.ChangeBytes), KnownSeries: l.KnownSeries,
+		QueuedBytes: int(l.QueuedBytes), NewSeries: l.NewSeries, ActiveSeries: l.ActiveSeries, Connections: l.Connections,
 		Ahead: time.Duration(l.Ahead), SinkTimeout: time.Duration(l.SinkTimeout),
+	}
+}
+
+// The values of Config.Anonymous.
+const (
+	Loopback   = "loopback"
+	Everywhere = "everywhere"
+	Nowhere    = "nowhere"
+)
+
+// Source is one sender with a name; see [signal.Named].
+type Source struct {
+	Name   string       `yaml:"name" doc:"How it is called everywhere."`
+	Kind   string       `yaml:"kind" doc:"What it is, for the snippet that connects it: otel, prometheus, github, … May be empty."`
+	Token  Secret       `yaml:"token" doc:"What it sends as Authorization: Bearer …, or signs with."`
+	Limits SourceLimits `yaml:"limits" doc:"Of its own. 0: none but its fair share."`
+}
+
+// SourceLimits bounds what one source may send; see [signal.SourceLimits].
+type SourceLimits struct {
+	BytesPerSecond     Bytes `yaml:"bytes_per_second" doc:"Bytes of requests, as sent."`
+	ItemsPerSecond     int   `yaml:"items_per_second" doc:"Samples, spans, lines and changes."`
+	Series             int   `yaml:"series" doc:"Series at a time."`
+	NewSeriesPerMinute int   `yaml:"new_series_per_minute" doc:"Series that were not there before."`
+	Bodies             int   `yaml:"bodies" doc:"Requests at a time."`
+}
+
+// Signal returns the limits as the doors take them.
+func (l SourceLimits) Signal() signal.SourceLimits {
+	return signal.SourceLimits{
+		BytesPerSecond: int(l.BytesPerSecond), ItemsPerSecond: l.ItemsPerSecond, Series: l.Series, NewSeriesPerMinute: l.NewSeriesPerMinute, Bodies: l.Bodies,
 	}
 }
 
@@ -160,17 +201,18 @@ const LeastMemory = 128 << 20
 // Default returns the settings of a Steersman that was given no file.
 func Default() Config {
 	return Config{
-		DataDir:  dataDir(),
-		Listen:   "127.0.0.1:8420",
-		OTLPGRPC: DefaultOTLPGRPC,
-		OTLPHTTP: DefaultOTLPHTTP,
-		Log:      Log{Level: "info", Format: "text"},
-		Intake:   Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
-		Metrics:  Metrics{Retention: Duration(15 * 24 * time.Hour)},
-		Lines:    Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, Memory: 64 << 20},
-		Records:  Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
-		Limits:   defaultLimits(),
-		Watch:    Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
+		DataDir:   dataDir(),
+		Listen:    "127.0.0.1:8420",
+		OTLPGRPC:  DefaultOTLPGRPC,
+		OTLPHTTP:  DefaultOTLPHTTP,
+		Anonymous: Loopback,
+		Log:       Log{Level: "info", Format: "text"},
+		Intake:    Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
+		Metrics:   Metrics{Retention: Duration(15 * 24 * time.Hour)},
+		Lines:     Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, Memory: 64 << 20},
+		Records:   Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
+		Limits:    defaultLimits(),
+		Watch:     Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
 		Policy: Policy{
 			ActionsPerHour: 6, ActionsPerHourOverall: 30, ApprovalWithin: Duration(15 * time.Minute),
 			ActionTimeout: Duration(10 * time.Second), BadOutcomes: 2,
@@ -297,6 +339,10 @@ func (c *Config) check(root *yaml.Node) error {
 	positive("policy.action_timeout", int64(c.Policy.ActionTimeout))
 	positive("policy.bad_outcomes", int64(c.Policy.BadOutcomes))
 	c.checkActuators(bad)
+	if !oneOf(c.Anonymous, Loopback, Everywhere, Nowhere) {
+		bad("anonymous", "%q is none of %s, %s, %s", c.Anonymous, Loopback, Everywhere, Nowhere)
+	}
+	c.checkSources(bad)
 	return errors.Join(errs...)
 }
 
@@ -321,6 +367,25 @@ func (c *Config) checkActuators(bad func(path, format string, args ...any)) {
 		}
 		if len(a.Services) == 0 {
 			bad(at, "names no services, so it could never be used: list them under services")
+		}
+	}
+}
+
+func (c *Config) checkSources(bad func(path, format string, args ...any)) {
+	seen := make(map[string]bool)
+	for i, s := range c.Sources {
+		at := fmt.Sprintf("sources.%d", i)
+		if err := signal.CheckName(s.Name); err != nil {
+			bad(at+".name", "%v", err)
+		} else if seen[s.Name] {
+			bad(at+".name", "%q is used twice", s.Name)
+		}
+		seen[s.Name] = true
+		if s.Token == (Secret{}) {
+			bad(at, "has no token: say where it is found, under token.env or token.file")
+		}
+		if err := s.Limits.Signal().Check(); err != nil {
+			bad(at+".limits", "%v", err)
 		}
 	}
 }

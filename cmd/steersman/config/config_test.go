@@ -32,6 +32,11 @@ func TestParse(t *testing.T) {
 		{name: "actuator twice", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n- {name: r, kind: router.weights, url: 'http://x', services: [a]}\n", err: `line 3: actuators.1.name: "r" is used twice`},
 		{name: "actuator address", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'ftp://x', services: [a]}\n", err: `"ftp://x" is not an http or https address`},
 		{name: "secret in an address", yaml: "actuators:\n- {name: r, kind: router.weights, url: 'http://u:s3cret@x', services: [a]}\n", err: `"http://u:xxxxx@x" holds a user`},
+		{name: "source without a token", yaml: "sources:\n- name: shop\n", err: `line 2: sources.0: has no token`},
+		{name: "source that is called as Steersman", yaml: "sources:\n- {name: clock, token: {env: A}}\n", err: `that name is in use by Steersman itself`},
+		{name: "source twice", yaml: "sources:\n- {name: a, token: {env: A}}\n- {name: a, token: {env: B}}\n", err: `line 3: sources.1.name: "a" is used twice`},
+		{name: "source with less than nothing", yaml: "sources:\n- {name: a, token: {env: A}, limits: {series: -1}}\n", err: `series is -1: must not be negative`},
+		{name: "anonymous", yaml: "anonymous: sometimes\n", err: `line 1: anonymous: "sometimes" is none of loopback, everywhere, nowhere`},
 		{name: "not YAML", yaml: "a: [", err: "yaml"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,6 +66,7 @@ func TestPrintedSettingsReadBackTheSame(t *testing.T) {
 	c.Actuators = []Actuator{{Name: "r", Kind: "router.weights", URL: "http://127.0.0.1:1/x", Services: []string{"a"}, Token: Secret{Env: "TOKEN"}}}
 	c.Intake.MaxAge = Duration(90 * time.Minute)
 	c.Hosts = []string{"ops.example"}
+	c.Sources = []Source{{Name: "shop", Kind: "otel", Token: Secret{File: "/run/shop.token"}, Limits: SourceLimits{BytesPerSecond: 1 << 20, Series: 1000}}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)

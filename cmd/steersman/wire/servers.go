@@ -2,27 +2,22 @@ package wire
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 
 	"github.com/steersman-ops/steersman/cmd/steersman/config"
 	"github.com/steersman-ops/steersman/console"
 	"github.com/steersman-ops/steersman/console/api"
 	"github.com/steersman-ops/steersman/console/web"
+	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/hook"
 	"github.com/steersman-ops/steersman/signal/loki"
 	"github.com/steersman-ops/steersman/signal/otlp"
@@ -38,12 +33,12 @@ func (w *worker) servers(g *run.Group) error {
 		return fmt.Errorf("listen for the console: %w (is another Steersman running? set listen to another address)", err)
 	}
 	w.cfg.Listen = ln.Addr().String()
-	w.serve(g, ln, w.site(), true)
+	w.serve(g, ln, w.site(w.lets(ln)), "listen")
 
 	if ln, err := w.door(&w.cfg.OTLPHTTP, config.DefaultOTLPHTTP, "OTLP over HTTP"); err != nil {
 		return err
 	} else if ln != nil {
-		w.serve(g, ln, w.guarded(ln, otlp.NewHandler(w.doors)), false)
+		w.serve(g, ln, w.identity.Protect(w.doors.Admit("otlp", w.lets(ln), otlp.NewHandler(w.doors))), "otlp_http")
 	}
 	if err := w.syslog(g); err != nil {
 		return err
@@ -52,17 +47,19 @@ func (w *worker) servers(g *run.Group) error {
 	if err != nil || ln == nil {
 		return err
 	}
-	var opts []grpc.ServerOption
-	if !loopback(ln) {
-		token, err := os.ReadFile(w.identity.TokenPath())
-		if err != nil {
-			return fmt.Errorf("read the token that OTLP senders must have: %w", err)
-		}
-		opts = append(opts, grpc.InTapHandle(bearer(strings.TrimSpace(string(token)))))
-	}
-	srv := otlp.NewServer(w.doors, opts...)
-	g.Add(func() error { return srv.Serve(ln) }, func(error) { stopGRPC(srv) })
+	w.serve(g, ln, otlp.NewGRPC(w.doors, w.lets(ln)), "otlp_grpc")
 	return nil
+}
+
+// lets says whether a port lets senders in that have no token.
+func (w *worker) lets(ln net.Listener) bool {
+	switch w.cfg.Anonymous {
+	case config.Everywhere:
+		return true
+	case config.Nowhere:
+		return false
+	}
+	return loopback(ln)
 }
 
 // door opens a port for telemetry. Only a taken port that nobody asked for is
@@ -122,15 +119,22 @@ func hurried(next http.Handler) http.Handler {
 	})
 }
 
-// serve adds an HTTP server. Where there are event streams, the server as a
-// whole can have no deadline for answers.
-func (w *worker) serve(g *run.Group, ln net.Listener, h http.Handler, streams bool) {
+// serve adds a server for the port of that name. Where there are event streams,
+// which is on the main port, the server as a whole can have no deadline for
+// answers.
+func (w *worker) serve(g *run.Group, ln net.Listener, h http.Handler, port string) {
+	streams := port == "listen"
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)}
 	if streams {
 		srv.Handler = hurried(h)
 	} else {
 		srv.ReadTimeout, srv.WriteTimeout = patience, patience
 	}
+	if port == "otlp_grpc" {
+		otlp.GRPCProtocols(srv)
+		srv.IdleTimeout = 15 * time.Minute
+	}
+	srv.ConnState = w.crowd(port).State
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	g.Add(func() error {
@@ -152,29 +156,32 @@ func (w *worker) serve(g *run.Group, ln net.Listener, h http.Handler, streams bo
 	})
 }
 
-// stopGRPC lets calls end, for a moment.
-func stopGRPC(srv *grpc.Server) {
-	t := time.AfterFunc(3*time.Second, srv.Stop)
-	srv.GracefulStop()
-	t.Stop()
+// crowd bounds the connections of a port, and shows how many there are.
+func (w *worker) crowd(port string) *signal.Crowd {
+	labels := prometheus.Labels{"port": port}
+	closed := prometheus.NewCounter(prometheus.CounterOpts{Name: "steersman_signal_connections_closed_total", Help: "Connections that were closed to let others in.", ConstLabels: labels})
+	c := signal.NewCrowd(w.doors.Limits.WithDefaults().Connections, time.Now, closed)
+	w.metrics.MustRegister(closed, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_signal_connections", Help: "Connections that are open.", ConstLabels: labels}, func() float64 { return float64(c.Size()) }))
+	return c
 }
 
-// site is everything on the main port.
-func (w *worker) site() http.Handler {
+// site is everything on the main port. open says whether the doors on it let
+// senders in that have no token.
+func (w *worker) site(open bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", api.New(w.apiRooms()))
 	mux.Handle("GET "+api.Prefix+"/backup", w.owned(http.HandlerFunc(w.sendBackup)))
 	mux.HandleFunc("GET /login", w.identity.Login)
 	mux.HandleFunc("POST /logout", w.identity.Logout)
+	mux.Handle("POST /api/v1/write", w.doors.Admit("remote-write", open, remotewrite.NewHandler(w.doors)))
+	mux.Handle("POST "+loki.Path, w.doors.Admit("loki", open, loki.NewHandler(w.doors)))
+	mux.Handle("/hooks/", hook.NewHandler(w.doors, open))
 	data := http.NewServeMux()
-	data.Handle("POST /api/v1/write", remotewrite.NewHandler(w.doors))
-	data.Handle("POST "+loki.Path, loki.NewHandler(w.doors))
 	data.Handle("/api/v1/", w.series.Handler())
-	data.Handle("/hooks/", hook.NewHandler(w.doors))
 	data.Handle("GET /metrics", promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}))
-	open := w.open(data)
-	for _, p := range []string{"/api/v1/", "/loki/", "/hooks/", "/metrics"} {
-		mux.Handle(p, open)
+	reads := w.open(data)
+	for _, p := range []string{"/api/v1/", "/metrics"} {
+		mux.Handle(p, reads)
 	}
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", w.ready)
@@ -191,14 +198,6 @@ func (w *worker) open(next http.Handler) http.Handler {
 		}
 	}
 	return w.owned(next)
-}
-
-// guarded does for a port of its own what site and open do for the main one.
-func (w *worker) guarded(ln net.Listener, next http.Handler) http.Handler {
-	if !loopback(ln) {
-		next = w.owned(next)
-	}
-	return w.identity.Protect(next)
 }
 
 // base is the address of the console for people and browsers. A server that
@@ -220,18 +219,6 @@ func (w *worker) owned(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(rw, r)
 	})
-}
-
-// bearer lets only calls with the token through, before their messages are read.
-func bearer(token string) tap.ServerInHandle {
-	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		for _, v := range info.Header.Get("authorization") {
-			if subtle.ConstantTimeCompare([]byte(v), []byte("Bearer "+token)) == 1 {
-				return ctx, nil
-			}
-		}
-		return ctx, status.Error(codes.Unauthenticated, "away from loopback, send the owner's token as authorization: Bearer …")
-	}
 }
 
 // ready says whether what comes in is also being worked on. With a full disk it

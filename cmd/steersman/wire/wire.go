@@ -289,8 +289,9 @@ func (w *worker) openDoors() error {
 	limits := w.cfg.Limits.Signal()
 	limits.InFlightBytes = min(limits.InFlightBytes, int(w.budget.inFlight))
 	limits.KnownSeries = min(limits.KnownSeries, w.budget.series)
+	limits.ActiveSeries = min(limits.ActiveSeries, w.budget.series)
 	w.pressure.ceiling = w.budget.ceiling
-	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log}
+	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log, Keys: new(signal.Keys), Owner: w.identity.Owner, Known: w.series.Has}
 	return nil
 }
 
