@@ -91,6 +91,17 @@ func TestStories(t *testing.T) {
 				}
 				ts.Fatalf("no line says %s", args[0])
 			},
+			// paste runs what stands in a file from the line with curl on, as a
+			// person would.
+			"paste": func(ts *testscript.TestScript, neg bool, args []string) {
+				b, err := os.ReadFile(ts.MkAbs(args[0]))
+				ts.Check(err)
+				_, text, _ := strings.Cut(string(b), "\ncurl ")
+				err = ts.Exec("sh", "-c", "curl "+text)
+				if (err != nil) != neg {
+					ts.Fatalf("pasted: %v", err)
+				}
+			},
 			"flip": func(ts *testscript.TestScript, _ bool, args []string) {
 				path := ts.MkAbs(args[0])
 				b, err := os.ReadFile(path)

@@ -69,6 +69,7 @@ type Rooms struct {
 	Map      func() fact.Map
 	Learning func() Learning
 	Sources  func() []Source
+	Keyring  Keyring
 	Warnings func() []string // what is off, and why
 	Stop     func() watchdog.State
 	Desk     Desk

@@ -109,12 +109,35 @@ func (book) Verify(context.Context) (Verification, error) {
 	return Verification{OK: true, Size: 3}, nil
 }
 
+// ring is a keyring with one source in it.
+type ring struct{ gone []string }
+
+func (*ring) AddSource(_ context.Context, who identity.Person, in NewSource) (AddedSource, error) {
+	if in.Name == "shop" {
+		return AddedSource{}, &fact.Problem{What: "it is there already"}
+	}
+	return AddedSource{Name: in.Name, Token: "secret of " + who.Name}, nil
+}
+
+func (r *ring) RemoveSource(_ context.Context, _ identity.Person, name string) error {
+	if name != "shop" {
+		return fmt.Errorf("source %s: %w", name, fact.ErrNotFound)
+	}
+	r.gone = append(r.gone, name)
+	return nil
+}
+
+func (*ring) Connect(kind, source, host string) (Snippet, error) {
+	return Snippet{Kind: kind, Text: "http://" + host + " as " + source + " with TOKEN", Token: "TOKEN"}, nil
+}
+
 func rooms(p *papers, c *clicks) Rooms {
 	return Rooms{
 		Papers: p, Desk: c, Ledger: book{}, Hints: new(Hints), Log: slog.New(slog.DiscardHandler),
 		Map:      func() fact.Map { return fact.Map{At: noon} },
 		Learning: func() Learning { return Learning{Ready: 0.5} },
 		Sources:  func() []Source { return []Source{{Name: "otlp/payment"}} },
+		Keyring:  &ring{},
 		Warnings: func() []string { return nil },
 		Stop:     func() watchdog.State { return watchdog.State{} },
 		Link:     func() (Link, error) { return Link{URL: "http://x/login?token=t"}, nil },
@@ -289,5 +312,30 @@ func TestEvents(t *testing.T) {
 	r.Hints.Tell(HintIncident, "inc-1")
 	if a, b := next(), next(); a != "event: incident" || b != `data: {"id":"inc-1"}` {
 		t.Errorf("got %q, %q", a, b)
+	}
+}
+
+func TestSourceRoutes(t *testing.T) {
+	h := New(rooms(&papers{}, &clicks{}))
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		text               string
+	}{
+		{"GET", "/sources", "", 200, `"name":"otlp/payment"`},
+		{"GET", "/sources/otlp%2Fpayment", "", 200, `"refusals":[]`},
+		{"GET", "/sources/nobody", "", 404, "not found"},
+		{"POST", "/sources", `{"name":"pay","sender":"otel"}`, 200, `"token":"secret of ann"`},
+		{"POST", "/sources", `{"name":"pay","sender":"otel"}`, 200, `http://example.com as pay with secret of ann`},
+		{"POST", "/sources", `{"name":"shop"}`, 422, "it is there already"},
+		{"POST", "/sources", `{"name":""}`, 422, "name"},
+		{"POST", "/sources", `{"name":"x","limits":{"series":5,"newSeriesPerMinute":1}}`, 200, `"name":"x"`},
+		{"DELETE", "/sources/shop", "", 200, `"name":"shop"`},
+		{"DELETE", "/sources/nobody", "", 404, "not found"},
+		{"GET", "/connect?kind=otel&source=shop", "", 200, `"text":"http://example.com as shop with TOKEN"`},
+	} {
+		if status, text := ask(t, h, tt.method, tt.path, tt.body); status != tt.status || !strings.Contains(text, tt.text) {
+			t.Errorf("%s %s: %d %s, want %d %s", tt.method, tt.path, status, text, tt.status, tt.text)
+		}
 	}
 }

@@ -64,9 +64,7 @@ func (s *server) routes() {
 	get(s, "/findings", "listFindings", "Findings, latest first", s.findings)
 	get(s, "/changes", "listChanges", "Changes, latest first", s.changes)
 	get(s, "/lines", "searchLines", "Log lines, latest first", s.lines)
-	get(s, "/sources", "listSources", "Who sends, and the account kept of it", func(context.Context, *nothing) (Sources, error) {
-		return Sources{s.Sources(), s.Warnings()}, nil
-	})
+	s.sourceRoutes()
 	get(s, "/stop", "getStop", "The kill switch", func(context.Context, *nothing) (watchdog.State, error) { return s.Stop(), nil })
 	get(s, "/audit", "audit", "A page of the ledger", s.audit)
 	s.click("approve", "Agree to a proposal", Desk.Approve)

@@ -38,18 +38,6 @@ type Learning struct {
 	Ready float64   `json:"ready" doc:"Share of the watched signals whose normal range is known, 0 to 1."`
 }
 
-// Source is one sender and the account kept of it: received = refused + accepted.
-type Source struct {
-	Name        string    `json:"name"`
-	Kind        string    `json:"kind"`
-	FirstSeen   time.Time `json:"firstSeen"`
-	LastSeen    time.Time `json:"lastSeen"`
-	Received    int64     `json:"received" doc:"Items: points, spans, lines and changes."`
-	Refused     int64     `json:"refused"`
-	Accepted    int64     `json:"accepted"`
-	LastRefusal string    `json:"lastRefusal,omitempty"`
-}
-
 // Audit is a page of the ledger.
 type Audit struct {
 	Size       int64         `json:"size"`

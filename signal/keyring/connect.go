@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
 )
 
 // Place is where a Steersman takes data, as its senders reach it. Empty
@@ -59,7 +62,7 @@ func Connect(kind, name, token string, at Place) (Snippet, error) {
 		s.Kind, s.Syntax, s.Where = "change", "sh", "In a pipeline, after a deployment."
 		s.Text = fmt.Sprintf("curl -fsS %s/hooks/change \\\n%s  -H 'Content-Type: application/json' \\\n  -d '{\"service\": \"checkout\", \"version\": \"v2\"}'\n", at.Base, curlToken(name, token))
 	default:
-		return s, fmt.Errorf("kind %q is not known: use one of %s", kind, strings.Join(Kinds(), ", "))
+		return s, &fact.Problem{What: fmt.Sprintf("kind %q is not known", signal.Cut(kind, 40)), Do: "use one of " + strings.Join(Kinds(), ", ")}
 	}
 	return s, nil
 }

@@ -21,6 +21,16 @@ type Source struct {
 	Refused     int64     `json:"refused"`
 	Accepted    int64     `json:"accepted"`
 	LastRefusal string    `json:"lastRefusal,omitempty"`
+
+	Refusals []Refusal `json:"refusals,omitempty"` // Refused, by reason; absent in what was written before there were any
+}
+
+// A Refusal is how much of a source was refused for one reason.
+type Refusal struct {
+	Reason string    `json:"reason"`
+	Count  int64     `json:"count"`
+	At     time.Time `json:"at"`   // when last
+	Text   string    `json:"text"` // what the sender was told last
 }
 
 // errNoID is returned for a paper that nobody could find again.
@@ -90,6 +100,14 @@ func (s *Store) PutSource(ctx context.Context, sources ...Source) error {
 		return fmt.Errorf("put sources: %w", s.named(err))
 	}
 	s.metrics.put("source", begun)
+	return nil
+}
+
+// DropSource forgets the account of a source. It is no error if there is none.
+func (s *Store) DropSource(ctx context.Context, name string) error {
+	if _, err := s.write.ExecContext(ctx, `DELETE FROM sources WHERE name = ?`, name); err != nil {
+		return fmt.Errorf("drop source %s: %w", name, s.named(err))
+	}
 	return nil
 }
 

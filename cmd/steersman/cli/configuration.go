@@ -22,6 +22,11 @@ func configuration() *cobra.Command {
 					return Found{fmt.Sprintf("%s: actuator %s: %v", args[0], a.Name, err)}
 				}
 			}
+			for _, s := range c.Sources {
+				if _, err := s.Token.Read(); err != nil {
+					return Found{fmt.Sprintf("%s: source %s: %v", args[0], s.Name, err)}
+				}
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: fine\n", args[0])
 			return err
 		},

@@ -15,7 +15,6 @@ import (
 	"github.com/steersman-ops/steersman/gate"
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/policy"
-	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/topology"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
@@ -123,7 +122,7 @@ func (a auditor) Verify(context.Context) (api.Verification, error) {
 
 func (w *worker) apiRooms() api.Rooms {
 	return api.Rooms{
-		Papers: w.records, Lines: w.lines, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Warnings: func() []string { return w.warnings },
+		Papers: w.records, Lines: w.lines, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Warnings: func() []string { return w.warnings },
 		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger}, Who: w.identity.Authenticate, Link: w.link,
 		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
 		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,
@@ -142,53 +141,6 @@ func (w *worker) learning() api.Learning {
 		}
 	}
 	return l
-}
-
-func (w *worker) sourceList() []api.Source {
-	out := []api.Source{}
-	for _, s := range w.sources.Sources() {
-		out = append(out, api.Source{
-			Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
-			Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
-		})
-	}
-	return out
-}
-
-// saveSources keeps the accounts of the sources across restarts.
-func (w *worker) saveSources(ctx context.Context) error {
-	t := time.NewTicker(10 * time.Second)
-	defer t.Stop()
-	for last := false; ; {
-		select {
-		case <-ctx.Done():
-			last = true
-		case <-t.C:
-		}
-		for _, s := range w.sources.Sources() {
-			if err := w.records.PutSource(context.WithoutCancel(ctx), records.Source{
-				Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
-				Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
-			}); err != nil {
-				w.log.Warn("the account of a source was not saved", "source", s.Name, "err", err)
-				break
-			}
-		}
-		if last {
-			return nil
-		}
-	}
-}
-
-func restored(known []records.Source) []signal.Source {
-	out := make([]signal.Source, 0, len(known))
-	for _, s := range known {
-		out = append(out, signal.Source{
-			Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
-			Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
-		})
-	}
-	return out
 }
 
 // policy turns the settings into the rules' numbers.

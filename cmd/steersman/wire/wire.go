@@ -37,6 +37,7 @@ import (
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/watchdog"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/keyring"
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
@@ -83,6 +84,7 @@ type worker struct {
 	watcher  *watch.Watcher
 	sources  *signal.Sources
 	doors    *signal.Doors
+	keyring  *keyring.Ring
 	hints    *api.Hints
 
 	backing  sync.Mutex // held while a backup is taken
@@ -292,7 +294,12 @@ func (w *worker) openDoors() error {
 	limits.ActiveSeries = min(limits.ActiveSeries, w.budget.series)
 	w.pressure.ceiling = w.budget.ceiling
 	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log, Keys: new(signal.Keys), Owner: w.identity.Owner, Known: w.series.Has}
-	return nil
+	fixed, err := w.fixedSources()
+	if err != nil {
+		return err
+	}
+	w.keyring, err = keyring.Open(w.path("sources.json"), fixed, w.doors.Keys)
+	return err
 }
 
 // rooms adds what runs beside the servers.

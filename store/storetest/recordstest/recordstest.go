@@ -34,6 +34,7 @@ type Store interface {
 	Changes(context.Context, records.ChangeQuery) ([]fact.Change, error)
 	PutSource(context.Context, ...records.Source) error
 	Sources(context.Context) ([]records.Source, error)
+	DropSource(context.Context, string) error
 	Prune(context.Context, records.Cutoff) (int64, error)
 	Close() error
 }

@@ -95,7 +95,7 @@ func changes(t *testing.T, s Store) {
 }
 
 func sources(t *testing.T, s Store) {
-	b := records.Source{Name: "b", Kind: "otlp", FirstSeen: at(0), LastSeen: at(1), Received: 5, Refused: 1, Accepted: 4, LastRefusal: "too long"}
+	b := records.Source{Name: "b", Kind: "otlp", FirstSeen: at(0), LastSeen: at(1), Received: 5, Refused: 1, Accepted: 4, LastRefusal: "too long", Refusals: []records.Refusal{{Reason: "labels", Count: 1, At: at(1), Text: "too long"}}}
 	a := records.Source{Name: "a", Kind: "hook", FirstSeen: at(0), LastSeen: at(0), Received: 1, Accepted: 1}
 	must(t, s.PutSource(t.Context(), b, a))
 	b.Received, b.Accepted = 6, 5
@@ -104,6 +104,11 @@ func sources(t *testing.T, s Store) {
 	got, err := s.Sources(t.Context())
 	must(t, err)
 	same(t, "sources", got, []records.Source{a, b})
+	must(t, s.DropSource(t.Context(), "a"))
+	must(t, s.DropSource(t.Context(), "a"))
+	got, err = s.Sources(t.Context())
+	must(t, err)
+	same(t, "sources after one was dropped", got, []records.Source{b})
 }
 
 func prune(t *testing.T, s Store) {

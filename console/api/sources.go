@@ -1,0 +1,140 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/govern/identity"
+	"github.com/steersman-ops/steersman/signal"
+)
+
+// A Keyring gives sources names and tokens, takes them away, and says how to
+// connect one.
+type Keyring interface {
+	AddSource(ctx context.Context, who identity.Person, in NewSource) (AddedSource, error)
+	RemoveSource(ctx context.Context, who identity.Person, name string) error
+	Connect(kind, source, host string) (Snippet, error)
+}
+
+// Source is one sender and the account kept of it: received = refused + accepted.
+type Source struct {
+	Name        string    `json:"name"`
+	Kind        string    `json:"kind" doc:"The door: otlp, remote-write, hook; empty before the first request."`
+	FirstSeen   time.Time `json:"firstSeen" doc:"0001-01-01T00:00:00Z: it has not sent yet."`
+	LastSeen    time.Time `json:"lastSeen"`
+	Received    int64     `json:"received" doc:"Items: points, spans, lines and changes."`
+	Refused     int64     `json:"refused"`
+	Accepted    int64     `json:"accepted"`
+	LastRefusal string    `json:"lastRefusal,omitempty"`
+
+	PerSecond   float64         `json:"perSecond" doc:"Items received a second, over the last minute."`
+	LagSeconds  float64         `json:"lagSeconds" doc:"How old the newest item of its last batch was when it came."`
+	Series      int             `json:"series" doc:"Series that it sent in the last hours, as far as they had to be counted."`
+	Refusals    []SourceRefusal `json:"refusals" doc:"What was refused, by reason, most first."`
+	Stored      int64           `json:"stored" doc:"Samples that the store has, since the start."`
+	Quarantined int64           `json:"quarantined" doc:"Samples that were accepted and then set aside, since the start."`
+	SetAside    []SourceRefusal `json:"setAside" doc:"What was quarantined, by reason, most first."`
+
+	Named      bool                `json:"named" doc:"It has a token, and its name is its own."`
+	Sender     string              `json:"sender,omitempty" doc:"What it is: otel, prometheus, github, …"`
+	Added      time.Time           `json:"added,omitzero" doc:"When it got its token; absent for one of the configuration file."`
+	Configured bool                `json:"configured" doc:"It is in the configuration file, and changed there."`
+	Limits     signal.SourceLimits `json:"limits" doc:"Of its own; absent ones are none but its fair share."`
+}
+
+// SourceRefusal is how much was refused for one reason.
+type SourceRefusal struct {
+	Reason string    `json:"reason"`
+	Count  int64     `json:"count"`
+	At     time.Time `json:"at,omitzero" doc:"When last."`
+	Text   string    `json:"text,omitempty" doc:"What the sender was told last."`
+}
+
+// NewSource asks for a name and a token.
+type NewSource struct {
+	Name   string              `json:"name" minLength:"1" maxLength:"64" doc:"Letters, digits, '.', '_' and '-'."`
+	Sender string              `json:"sender,omitempty" maxLength:"40" doc:"What it is: otel, collector, prometheus, alertmanager, github, gitlab, cloudevents, change."`
+	Limits signal.SourceLimits `json:"limits,omitzero" doc:"Of its own. Absent: its fair share."`
+}
+
+// AddedSource is a source with its token, which is not shown again.
+type AddedSource struct {
+	Name    string  `json:"name"`
+	Token   string  `json:"token" doc:"Not to be had again."`
+	Connect Snippet `json:"connect" doc:"How to connect it, with the token."`
+}
+
+// Snippet connects a sender when it is pasted.
+type Snippet struct {
+	Kind   string   `json:"kind"`
+	Kinds  []string `json:"kinds" doc:"All kinds that there are."`
+	Where  string   `json:"where" doc:"What to do with it."`
+	Syntax string   `json:"syntax" doc:"sh, yaml or text."`
+	Text   string   `json:"text"`
+	Token  string   `json:"token,omitempty" doc:"What stands in the text for the token; absent if it needs none, or has it."`
+}
+
+// BySource names a source in the path.
+type BySource struct {
+	Name string `path:"name" maxLength:"256" doc:"As the list gives it, with its slashes escaped."`
+}
+
+// AtHost knows under which name the caller reached us.
+type AtHost struct{ host string }
+
+// Resolve takes the name from the request.
+func (a *AtHost) Resolve(ctx huma.Context) []error {
+	a.host = ctx.Host()
+	return nil
+}
+
+func (s *server) sourceRoutes() {
+	get(s, "/sources", "listSources", "Who sends, and the account kept of it", func(context.Context, *nothing) (Sources, error) {
+		return Sources{s.Sources(), s.Warnings()}, nil
+	})
+	get(s, "/sources/{name}", "getSource", "One source", func(_ context.Context, in *BySource) (Source, error) {
+		for _, src := range s.Sources() {
+			if src.Name == in.Name {
+				return src, nil
+			}
+		}
+		return Source{}, fmt.Errorf("source %q: %w", in.Name, fact.ErrNotFound)
+	})
+	route(s, http.MethodPost, "/sources", "addSource", "Give a source a name and a token", func(ctx context.Context, in *struct {
+		AtHost
+		Body NewSource
+	}) (AddedSource, error) {
+		out, err := s.Keyring.AddSource(ctx, person(ctx), in.Body)
+		if err != nil {
+			return out, err
+		}
+		out.Connect, err = s.Keyring.Connect(in.Body.Sender, out.Name, in.host)
+		out.Connect = out.Connect.with(out.Token)
+		return out, err
+	})
+	route(s, http.MethodDelete, "/sources/{name}", "removeSource", "Take a source's token away: what it sends is refused", func(ctx context.Context, in *BySource) (Source, error) {
+		return Source{Name: in.Name}, s.Keyring.RemoveSource(ctx, person(ctx), in.Name)
+	})
+	get(s, "/connect", "connect", "How to connect a sender", func(_ context.Context, in *struct {
+		AtHost
+		Kind   string `query:"kind" maxLength:"40" doc:"Of sender. Empty: that of the source, or the most usual one."`
+		Source string `query:"source" maxLength:"256" doc:"As which source. Empty: as none, which needs no token where that is allowed."`
+	}) (Snippet, error) {
+		return s.Keyring.Connect(in.Kind, in.Source, in.host)
+	})
+}
+
+// with puts the token into the text.
+func (s Snippet) with(token string) Snippet {
+	if s.Token != "" {
+		s.Text = strings.ReplaceAll(s.Text, s.Token, token)
+		s.Token = ""
+	}
+	return s
+}
