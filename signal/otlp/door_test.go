@@ -474,3 +474,27 @@ func TestManySources(t *testing.T) {
 	}
 	signaltest.Law(t, d, sink)
 }
+
+// Too many new series are a partial success that names the offender; what was
+// there goes on.
+func TestNewSeries(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{NewSeries: 20})
+	send := func(n int) (rejected int64, text string) {
+		w := post(d, "/v1/metrics", typeProtobuf, "", proto3(t, gauges(n)))
+		resp := pmetricotlp.NewExportResponse()
+		if err := resp.UnmarshalProto(w.Body.Bytes()); err != nil || w.Code != 200 {
+			t.Fatal(w.Code, err)
+		}
+		return resp.PartialSuccess().RejectedDataPoints(), resp.PartialSuccess().ErrorMessage()
+	}
+	if n, text := send(10); n != 0 {
+		t.Errorf("%d rejected: %s", n, text)
+	}
+	if n, text := send(50); n != 33 || !strings.Contains(text, "source otlp/checkout: ") {
+		t.Errorf("%d rejected: %s", n, text)
+	}
+	if n, text := send(17); n != 0 {
+		t.Errorf("%d of those that were there: %s", n, text)
+	}
+	signaltest.Law(t, d, sink)
+}

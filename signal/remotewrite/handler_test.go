@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,36 @@ func TestConcurrentSenders(t *testing.T) {
 				t.Fatalf("series %d is %s %v, want %s %v", i, s.Labels, s.Points, want[i].Labels, want[i].Points)
 			}
 		}
+	}
+	signaltest.Law(t, d, sink)
+}
+
+// Too many new series are refused by name, and what was there goes on.
+func TestNewSeries(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{NewSeries: 20})
+	h := NewHandler(d)
+	post := func(from, n int) *httptest.ResponseRecorder {
+		req := &prompb.WriteRequest{}
+		for i := range n {
+			req.Timeseries = append(req.Timeseries, ts(lbl("__name__", "m", "i", strconv.Itoa(from+i)), prompb.Sample{Value: 1, Timestamp: 1000}))
+		}
+		return send(h, "/api/v1/write?source=eu-1", "application/x-protobuf", "snappy", snappy.Encode(nil, marshal(t, req)))
+	}
+	if w := post(0, 10); w.Code != 204 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	w := post(0, 50)
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "source remote-write/eu-1: ") || !strings.Contains(w.Body.String(), "limits.new_series") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if got := len(sink.Series()); got != 10+17 { // 17 = 8/9 of 20, rounded down
+		t.Errorf("kept %d", got)
+	}
+	if w := post(0, 10); w.Code != 204 {
+		t.Errorf("those that were there: %d %s", w.Code, w.Body)
+	}
+	if s := d.Sources.Sources()[0]; s.Reasons["new_series"] != 33 {
+		t.Errorf("%+v", s)
 	}
 	signaltest.Law(t, d, sink)
 }
