@@ -26,8 +26,8 @@ type Keyring interface {
 type Source struct {
 	Name        string    `json:"name"`
 	Kind        string    `json:"kind" doc:"The door: otlp, remote-write, hook; empty before the first request."`
-	FirstSeen   time.Time `json:"firstSeen" doc:"0001-01-01T00:00:00Z: it has not sent yet."`
-	LastSeen    time.Time `json:"lastSeen"`
+	FirstSeen   time.Time `json:"firstSeen,omitzero" doc:"Absent: it has not sent yet."`
+	LastSeen    time.Time `json:"lastSeen,omitzero"`
 	Received    int64     `json:"received" doc:"Items: points, spans, lines and changes."`
 	Refused     int64     `json:"refused"`
 	Accepted    int64     `json:"accepted"`

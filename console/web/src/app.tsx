@@ -15,6 +15,7 @@ import { IncidentsPage } from './pages/incidents';
 import { MapPage } from './pages/map';
 import { NotFoundPage } from './pages/not-found';
 import { NowPage } from './pages/now';
+import { SourcesPage } from './pages/sources';
 import { theme, variables } from './theme/theme';
 
 interface Props {
@@ -58,6 +59,7 @@ function Pages() {
         <Route path="/decisions" component={DecisionsPage} />
         <Route path="/decisions/:id">{(p) => <DecisionPage key={p.id} id={decodeURIComponent(p.id)} />}</Route>
         <Route path="/explore" component={ExplorePage} />
+        <Route path="/sources" component={SourcesPage} />
         <Route component={NotFoundPage} />
       </Switch>
     </Fence>

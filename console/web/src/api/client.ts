@@ -30,6 +30,10 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   });
 }
 
+export async function remove<T>(path: string): Promise<T> {
+  return answer<T>(path, { method: 'DELETE', headers: { Accept: 'application/json' } });
+}
+
 async function answer<T>(path: string, init: RequestInit): Promise<T> {
   let res: Response;
   try {

@@ -2,9 +2,21 @@
 // hints over the event stream (events.ts) that make these fetch again; the
 // intervals here are what remains when the stream is down.
 import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, isFinal, post } from './client';
+import { get, isFinal, post, remove } from './client';
 import { queryInstant, queryRange, type Range } from './prom';
-import type { Decision, Incident, Me, Now, ServiceMap, Stop } from './types';
+import type {
+  AddedSource,
+  Decision,
+  Incident,
+  Me,
+  NewSource,
+  Now,
+  ServiceMap,
+  Snippet,
+  Source,
+  Sources,
+  Stop,
+} from './types';
 
 const v1 = '/steersman/v1';
 
@@ -119,5 +131,44 @@ export function useStop() {
       post<Stop>(`${v1}/${engage ? 'stop' : 'resume'}`, why ? { why } : {}),
     onSuccess: (stop) => client.setQueryData<Me>(['me'], (me) => me && { ...me, stop }),
     onSettled: () => client.invalidateQueries(),
+  });
+}
+
+export const useSources = () =>
+  useQuery({
+    queryKey: ['sources'],
+    queryFn: ({ signal }) => get<Sources>(`${v1}/sources`, signal),
+    refetchInterval: 5_000,
+  });
+
+export const useSource = (name: string) =>
+  useQuery({
+    queryKey: ['source', name],
+    queryFn: ({ signal }) => get<Source>(`${v1}/sources/${encodeURIComponent(name)}`, signal),
+    refetchInterval: 5_000,
+  });
+
+/** How to connect a sender of that kind: as a source that has a token, or as none. */
+export const useSnippet = (kind: string, source: string) =>
+  useQuery({
+    queryKey: ['connect', kind, source],
+    queryFn: ({ signal }) => get<Snippet>(`${v1}/connect?${new URLSearchParams({ kind, source })}`, signal),
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+  });
+
+export function useAddSource() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (source: NewSource) => post<AddedSource>(`${v1}/sources`, source),
+    onSettled: () => client.invalidateQueries({ queryKey: ['sources'] }),
+  });
+}
+
+export function useRemoveSource() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => remove<Source>(`${v1}/sources/${encodeURIComponent(name)}`),
+    onSettled: () => client.invalidateQueries({ queryKey: ['sources'] }),
   });
 }

@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/steersman/v1/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How to connect a sender */
+        get: operations["connect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/steersman/v1/decisions": {
         parameters: {
             query?: never;
@@ -323,8 +340,27 @@ export interface paths {
         /** Who sends, and the account kept of it */
         get: operations["listSources"];
         put?: never;
-        post?: never;
+        /** Give a source a name and a token */
+        post: operations["addSource"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/steersman/v1/sources/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One source */
+        get: operations["getSource"];
+        put?: never;
+        post?: never;
+        /** Take a source's token away: what it sends is refused */
+        delete: operations["removeSource"];
         options?: never;
         head?: never;
         patch?: never;
@@ -359,6 +395,13 @@ export interface components {
                 [key: string]: string;
             };
             target: string;
+        };
+        AddedSource: {
+            /** @description How to connect it, with the token. */
+            connect: components["schemas"]["Snippet"];
+            name: string;
+            /** @description Not to be had again. */
+            token: string;
         };
         Alternative: {
             title: string;
@@ -660,6 +703,14 @@ export interface components {
             /** @description Of Steersman. */
             version: string;
         };
+        NewSource: {
+            /** @description Of its own. Absent: its fair share. */
+            limits?: components["schemas"]["SourceLimits"];
+            /** @description Letters, digits, '.', '_' and '-'. */
+            name: string;
+            /** @description What it is: otel, collector, prometheus, alertmanager, github, gitlab, cloudevents, change. */
+            sender?: string;
+        };
         Node: {
             entity: string;
             flow: components["schemas"]["Flow"];
@@ -754,23 +805,120 @@ export interface components {
             side?: string;
             unit?: string;
         };
+        Snippet: {
+            kind: string;
+            /** @description All kinds that there are. */
+            kinds: string[];
+            /** @description sh, yaml or text. */
+            syntax: string;
+            text: string;
+            /** @description What stands in the text for the token; absent if it needs none, or has it. */
+            token?: string;
+            /** @description What to do with it. */
+            where: string;
+        };
         Source: {
             /** Format: int64 */
             accepted: number;
-            /** Format: date-time */
-            firstSeen: string;
+            /**
+             * Format: date-time
+             * @description When it got its token; absent for one of the configuration file.
+             */
+            added?: string;
+            /** @description It is in the configuration file, and changed there. */
+            configured: boolean;
+            /**
+             * Format: date-time
+             * @description Absent: it has not sent yet.
+             */
+            firstSeen?: string;
+            /** @description The door: otlp, remote-write, hook; empty before the first request. */
             kind: string;
+            /**
+             * Format: double
+             * @description How old the newest item of its last batch was when it came.
+             */
+            lagSeconds: number;
             lastRefusal?: string;
             /** Format: date-time */
-            lastSeen: string;
+            lastSeen?: string;
+            /** @description Of its own; absent ones are none but its fair share. */
+            limits: components["schemas"]["SourceLimits"];
             name: string;
+            /** @description It has a token, and its name is its own. */
+            named: boolean;
+            /**
+             * Format: double
+             * @description Items received a second, over the last minute.
+             */
+            perSecond: number;
+            /**
+             * Format: int64
+             * @description Samples that were accepted and then set aside, since the start.
+             */
+            quarantined: number;
             /**
              * Format: int64
              * @description Items: points, spans, lines and changes.
              */
             received: number;
+            /** @description What was refused, by reason, most first. */
+            refusals: components["schemas"]["SourceRefusal"][];
             /** Format: int64 */
             refused: number;
+            /** @description What it is: otel, prometheus, github, … */
+            sender?: string;
+            /**
+             * Format: int64
+             * @description Series that it sent in the last hours, as far as they had to be counted.
+             */
+            series: number;
+            /** @description What was quarantined, by reason, most first. */
+            setAside: components["schemas"]["SourceRefusal"][];
+            /**
+             * Format: int64
+             * @description Samples that the store has, since the start.
+             */
+            stored: number;
+        };
+        SourceLimits: {
+            /**
+             * Format: int64
+             * @description Requests at a time.
+             */
+            bodies?: number;
+            /**
+             * Format: int64
+             * @description Bytes of requests, as sent.
+             */
+            bytesPerSecond?: number;
+            /**
+             * Format: int64
+             * @description Samples, spans, lines and changes.
+             */
+            itemsPerSecond?: number;
+            /**
+             * Format: int64
+             * @description Series that were not there before.
+             */
+            newSeriesPerMinute?: number;
+            /**
+             * Format: int64
+             * @description Series at a time.
+             */
+            series?: number;
+        };
+        SourceRefusal: {
+            /**
+             * Format: date-time
+             * @description When last.
+             */
+            at?: string;
+            /** Format: int64 */
+            count: number;
+            reason: string;
+            /** @description What the sender was told last. */
+            text?: string;
         };
         Sources: {
             sources: components["schemas"]["Source"][];
@@ -911,6 +1059,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Changes"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    connect: {
+        parameters: {
+            query?: {
+                /** @description Of sender. Empty: that of the source, or the most usual one. */
+                kind?: string;
+                /** @description As which source. Empty: as none, which needs no token where that is allowed. */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippet"];
                 };
             };
             /** @description Error */
@@ -1429,6 +1611,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sources"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    addSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSource"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedSource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gives it, with its slashes escaped. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    removeSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gives it, with its slashes escaped. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
                 };
             };
             /** @description Error */

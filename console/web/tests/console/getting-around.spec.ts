@@ -8,6 +8,7 @@ test('g and a letter go to a screen; the heading takes the focus', async ({ page
     ['i', '/incidents', 'Incidents · Steersman'],
     ['d', '/decisions', 'Decisions · Steersman'],
     ['e', '/explore', 'Explore · Steersman'],
+    ['s', '/sources', 'Sources · Steersman'],
     ['n', '/', 'Now · Steersman'],
   ] as const) {
     await page.keyboard.press('g');

@@ -15,6 +15,9 @@ const screens: [string, string, string][] = [
   ['Explore', '/explore', 'Explore'],
   ['Explore with a result', '/explore?q=sum+by+(server)+(up)', 'Explore'],
   ['Explore as a table', '/explore?q=sum+by+(server)+(up)&view=table', 'Explore'],
+  ['Sources', '/sources', 'Sources'],
+  ['Source with a token', '/sources?source=eu-prometheus', 'eu-prometheus'],
+  ['Source without one', '/sources?source=otlp%2Fcheckout', 'otlp/checkout'],
   ['No such page', '/nowhere', 'No such page'],
 ];
 

@@ -23,6 +23,13 @@ const screens: [string, string, string][] = [
   ['decision', '/decisions/prp-1', 'shop'],
   ['decision-kept', '/decisions/prp-2', 'shop'],
   ['explore', '/explore?q=sum+by+(server)+(rate(steersman_edge_requests_total[1m]))', 'shop'],
+  ['sources', '/sources', 'shop'],
+  ['sources-empty', '/sources', 'empty'],
+  ['sources-crowded', '/sources', 'crowded'],
+  ['sources-hostile', '/sources', 'hostile'],
+  ['sources-error', '/sources', 'error'],
+  ['source', '/sources?source=eu-prometheus', 'shop'],
+  ['source-open', '/sources?source=otlp%2Fcheckout', 'shop'],
   ['explore-empty', '/explore', 'shop'],
 ];
 

@@ -21,17 +21,27 @@ test('without any data, Now says how to connect some', async ({ page, visit, acc
   await accessible();
 });
 
-for (const path of ['/map', '/incidents', '/decisions']) {
+for (const path of ['/map', '/incidents', '/decisions', '/sources']) {
   test(`${path} says that it is empty`, async ({ page, visit, accessible }) => {
     await visit(path, 'empty');
     await expect(
-      page.getByText(/^(No calls seen yet|No incident is on record|Nothing was ever proposed)\.$/),
+      page.getByText(/^(No calls seen yet|No incident is on record|Nothing was ever proposed|Nobody sends data)\.$/),
     ).toBeVisible();
     await accessible();
   });
 }
 
-for (const path of ['/', '/map', '/incidents', '/incidents/inc-x', '/decisions', '/decisions/x', '/explore?q=up']) {
+for (const path of [
+  '/',
+  '/map',
+  '/incidents',
+  '/incidents/inc-x',
+  '/decisions',
+  '/decisions/x',
+  '/explore?q=up',
+  '/sources',
+  '/sources?source=x',
+]) {
   test(`${path} says why it cannot load`, async ({ page, visit, accessible }) => {
     await visit(path, 'error');
     await expect(page.getByRole('alert')).toContainText('The store does not answer');
@@ -82,7 +92,7 @@ test('crowded: namespaces close, long lists stay usable, a hundred signals are o
   await accessible();
 });
 
-for (const path of ['/', '/map', '/incidents/inc-7k2mq0d1r5', '/decisions/prp-1']) {
+for (const path of ['/', '/map', '/incidents/inc-7k2mq0d1r5', '/decisions/prp-1', '/sources']) {
   test(`hostile names are text on ${path}`, async ({ page, visit }) => {
     await page.setViewportSize({ width: 360, height: 740 });
     await visit(path, 'hostile');

@@ -1,6 +1,6 @@
-import { Button, CopyButton } from '@mantine/core';
-import { Icon } from '../icon';
+import { Link } from 'wouter';
 import { Section } from '../section';
+import { Snippet } from '../snippet';
 import classes from './connect.module.css';
 
 const here = () => window.location.origin;
@@ -47,27 +47,12 @@ export function Connect() {
           </li>
         ))}
       </ol>
+      <p className={`${classes.more} muted`}>
+        Something else, or with a token of its own:{' '}
+        <Link href="/sources" className="link">
+          Sources
+        </Link>
+      </p>
     </Section>
-  );
-}
-
-function Snippet({ code, label }: { code: string; label: string }) {
-  return (
-    <div className={classes.snippet}>
-      <pre>{code}</pre>
-      <CopyButton value={code}>
-        {({ copied, copy }) => (
-          <Button
-            variant="subtle"
-            size="compact-xs"
-            leftSection={<Icon name={copied ? 'check' : 'copy'} size={12} />}
-            onClick={copy}
-            aria-label={`Copy: ${label}`}
-          >
-            {copied ? 'Copied' : 'Copy'}
-          </Button>
-        )}
-      </CopyButton>
-    </div>
   );
 }

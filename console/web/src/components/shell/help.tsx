@@ -10,6 +10,7 @@ const keys: [string[], string][] = [
   [['g', 'i'], 'Incidents'],
   [['g', 'd'], 'Decisions'],
   [['g', 'e'], 'Explore'],
+  [['g', 's'], 'Sources'],
   [['j'], 'Next row'],
   [['k'], 'Row before'],
   [['Enter'], 'Open the row'],

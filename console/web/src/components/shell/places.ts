@@ -13,4 +13,5 @@ export const places: Place[] = [
   { path: '/incidents', name: 'Incidents', icon: 'incident' },
   { path: '/decisions', name: 'Decisions', icon: 'decision' },
   { path: '/explore', name: 'Explore', icon: 'explore' },
+  { path: '/sources', name: 'Sources', icon: 'source' },
 ];

@@ -67,5 +67,6 @@ function useShellKeys(setOpen: (o: Open) => void) {
     'g i': () => go('/incidents'),
     'g d': () => go('/decisions'),
     'g e': () => go('/explore'),
+    'g s': () => go('/sources'),
   });
 }
