@@ -57,9 +57,9 @@ demo-check: build ## The demo without a screen, with a deadline for each beat
 soak: build ## The demo twenty times, then twenty times with every core kept busy
 	scripts/soak.sh $(BIN) 20
 
-packages: ## What the tests run beside us: a browser, a Prometheus
+packages: ## What the tests run beside us: a browser, a Prometheus, an Alertmanager
 	@missing=; \
-	for p in chromium:chromium prometheus:prometheus prometheus-node-exporter:prometheus-node-exporter; do \
+	for p in chromium:chromium prometheus:prometheus prometheus-node-exporter:prometheus-node-exporter prometheus-alertmanager:prometheus-alertmanager; do \
 	  command -v $${p%%:*} >/dev/null || missing="$$missing $${p##*:}"; \
 	done; \
 	if [ -n "$$missing" ]; then \

@@ -194,10 +194,42 @@ const (
 )
 
 // An Event is something that Steersman itself or a person at its console did,
-// on its way back in as an observation.
+// on its way back in as an observation, or a notice of another program.
 type Event struct {
 	At   time.Time
-	Kind string // "outcome", "approval", "stop", "resume"
+	Kind string // "outcome", "approval", "stop", "resume", NoticeEvent
 	Ref  string // the paper that it is about
 	Body string // JSON of the paper
 }
+
+// NoticeEvent is the kind of an event whose body is a [Notice].
+const NoticeEvent = "notice"
+
+// A Notice is something that another program told of and that is neither a
+// change of a service nor a finding of ours: an alert, a push, a run of a
+// pipeline, a plain CloudEvent.
+type Notice struct {
+	ID     string            `json:"id"`
+	At     time.Time         `json:"at"`             // when it began, or happened
+	Until  time.Time         `json:"until,omitzero"` // when it ended, if it is over
+	Kind   NoticeKind        `json:"kind"`
+	State  string            `json:"state,omitempty"`  // firing, resolved; success, failure, running, …, as told
+	Entity Entity            `json:"entity"`           // which service it is about; may be empty
+	Title  string            `json:"title"`            // one line
+	Text   string            `json:"text,omitempty"`   // one line more
+	By     string            `json:"by,omitempty"`     // who did it
+	Link   string            `json:"link,omitempty"`   // to the alert, the commit, the run
+	Labels map[string]string `json:"labels,omitempty"` // of an alert; what else is told of others
+	Source string            `json:"source"`           // the door that it came through, or the named source
+}
+
+// NoticeKind says what a notice is of.
+type NoticeKind string
+
+// The kinds of notice.
+const (
+	AlertNotice    NoticeKind = "alert"
+	PushNotice     NoticeKind = "push"
+	PipelineNotice NoticeKind = "pipeline"
+	EventNotice    NoticeKind = "event" // a CloudEvent of a type that means nothing to us
+)

@@ -24,6 +24,7 @@ const (
 	Temporality                // a delta of what goes up and down, or no temporality at all
 	Histogram                  // an exponential histogram coarser than any native one
 	Exemplar                   // an exemplar
+	Ignored                    // understood, and nothing that is kept: no error
 	Denied                     // no token where one is wanted, or one that nobody has
 	NewSeries                  // a series that was not there before, and too many of those
 	Rate                       // more than the limits of this source: try again
@@ -57,6 +58,8 @@ func (r Reason) String() string {
 		return "native_histogram"
 	case Exemplar:
 		return "exemplar"
+	case Ignored:
+		return "ignored"
 	case Denied:
 		return "denied"
 	case NewSeries:
@@ -80,6 +83,8 @@ func (r Reason) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case Unsupported:
 		return http.StatusUnsupportedMediaType
+	case Ignored:
+		return http.StatusOK
 	case Denied:
 		return http.StatusUnauthorized
 	case Busy, Rate, Share:

@@ -43,7 +43,9 @@ func (w *Watcher) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 		w.detect.Deltas(&b.Deltas[i], about)
 	}
 	for i := range b.Events {
-		w.event(&b.Events[i])
+		if err := w.event(ctx, &b.Events[i]); err != nil {
+			return err
+		}
 	}
 	if w.state.Now-w.state.Ticked >= tickEvery {
 		w.state.Ticked = w.state.Now
@@ -134,8 +136,23 @@ func (w *Watcher) change(ctx context.Context, c fact.Change) error {
 	return nil
 }
 
-// event takes note of what became of a proposal.
-func (w *Watcher) event(e *fact.Event) {
+// event keeps what other programs told of, and takes note of what became of a
+// proposal.
+func (w *Watcher) event(ctx context.Context, e *fact.Event) error {
+	if e.Kind != fact.NoticeEvent {
+		w.became(e)
+		return nil
+	}
+	var n fact.Notice
+	if err := json.Unmarshal([]byte(e.Body), &n); err != nil || n.ID == "" {
+		w.opt.Logger.Warn("an event holds no notice", "ref", e.Ref, "err", err)
+		return nil
+	}
+	return w.try(ctx, "put notice "+n.ID, func() error { return w.out.PutNotice(ctx, n) })
+}
+
+// became takes note of what became of a proposal.
+func (w *Watcher) became(e *fact.Event) {
 	for _, s := range w.triage.Stories() {
 		f := w.state.Files[s.Paper.ID]
 		if f == nil {

@@ -85,6 +85,7 @@ func (p *papers) put(id string, paper any) error {
 
 func (p *papers) PutFinding(_ context.Context, f fact.Finding) error { return p.put(f.ID, f) }
 func (p *papers) PutChange(_ context.Context, c fact.Change) error   { return p.put(c.ID, c) }
+func (p *papers) PutNotice(_ context.Context, n fact.Notice) error   { return p.put(n.ID, n) }
 func (p *papers) PutIncident(_ context.Context, i fact.Incident) error {
 	err := p.put(i.ID, i)
 	if err == nil {

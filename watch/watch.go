@@ -35,6 +35,7 @@ type Outbox interface {
 	PutFinding(ctx context.Context, f fact.Finding) error
 	PutIncident(ctx context.Context, inc fact.Incident) error
 	PutChange(ctx context.Context, c fact.Change) error
+	PutNotice(ctx context.Context, n fact.Notice) error
 	// Propose hands a proposal to the gate.
 	Propose(ctx context.Context, p fact.Proposal) error
 }

@@ -45,6 +45,7 @@ type Papers interface {
 	Decision(ctx context.Context, id string) (fact.Decision, error)
 	Decisions(ctx context.Context, q records.DecisionQuery) ([]fact.Decision, error)
 	Changes(ctx context.Context, q records.ChangeQuery) ([]fact.Change, error)
+	Notices(ctx context.Context, q records.NoticeQuery) ([]fact.Notice, error)
 }
 
 // A Desk takes a person's click, checks it, records it, and answers.

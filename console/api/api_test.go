@@ -71,6 +71,10 @@ func (p *papers) Changes(context.Context, records.ChangeQuery) ([]fact.Change, e
 	return nil, p.err
 }
 
+func (p *papers) Notices(_ context.Context, q records.NoticeQuery) ([]fact.Notice, error) {
+	return []fact.Notice{{ID: "n-1", Kind: q.Kind, At: noon}}, p.err
+}
+
 // clicks is a desk that remembers what it was told.
 type clicks struct {
 	got []string
@@ -332,6 +336,8 @@ func TestSourceRoutes(t *testing.T) {
 		{"POST", "/sources", `{"name":"x","limits":{"series":5,"newSeriesPerMinute":1}}`, 200, `"name":"x"`},
 		{"DELETE", "/sources/shop", "", 200, `"name":"shop"`},
 		{"DELETE", "/sources/nobody", "", 404, "not found"},
+		{"GET", "/notices?kind=alert", "", 200, `"kind":"alert"`},
+		{"GET", "/notices?kind=rumour", "", 422, "kind"},
 		{"GET", "/connect?kind=otel&source=shop", "", 200, `"text":"http://example.com as shop with TOKEN"`},
 	} {
 		if status, text := ask(t, h, tt.method, tt.path, tt.body); status != tt.status || !strings.Contains(text, tt.text) {

@@ -64,6 +64,7 @@ func (s *server) routes() {
 	get(s, "/findings", "listFindings", "Findings, latest first", s.findings)
 	get(s, "/changes", "listChanges", "Changes, latest first", s.changes)
 	get(s, "/lines", "searchLines", "Log lines, latest first", s.lines)
+	get(s, "/notices", "listNotices", "What other programs told of, latest first: alerts, pushes, pipelines, CloudEvents", s.notices)
 	s.sourceRoutes()
 	get(s, "/stop", "getStop", "The kill switch", func(context.Context, *nothing) (watchdog.State, error) { return s.Stop(), nil })
 	get(s, "/audit", "audit", "A page of the ledger", s.audit)
@@ -185,6 +186,15 @@ func (s *server) changes(ctx context.Context, in *struct {
 }) (Changes, error) {
 	list, err := s.Papers.Changes(ctx, records.ChangeQuery{Since: in.Since, Limit: in.Limit})
 	return Changes{list}, err
+}
+
+func (s *server) notices(ctx context.Context, in *struct {
+	Limited
+	Kind  string    `query:"kind" enum:"alert,push,pipeline,event" doc:"Only these."`
+	Since time.Time `query:"since" doc:"Only later ones."`
+}) (Notices, error) {
+	list, err := s.Papers.Notices(ctx, records.NoticeQuery{Kind: fact.NoticeKind(in.Kind), Since: in.Since, Limit: in.Limit})
+	return Notices{list}, err
 }
 
 func (s *server) audit(_ context.Context, in *struct {

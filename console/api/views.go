@@ -77,6 +77,10 @@ type (
 	Changes struct {
 		Changes []fact.Change `json:"changes"`
 	}
+	// Notices is a list of notices, latest first.
+	Notices struct {
+		Notices []fact.Notice `json:"notices"`
+	}
 	// Sources is a list of sources by name.
 	Sources struct {
 		Sources  []Source `json:"sources"`

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -13,58 +14,145 @@ import (
 
 const kind = "hook"
 
-// NewHandler serves POST /hooks/change and POST /hooks/cdevents. The answer to
-// a change is its JSON, with the ID that it got. open says whether senders
-// without a token are let in.
+// NewHandler serves POST below /hooks/: change, cdevents, cloudevents,
+// alertmanager, gitlab, and github/NAME for the named source of that name. open
+// says whether senders without a token are let in. The answer tells what was
+// kept, or why nothing was.
 func NewHandler(d *signal.Doors, open bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /hooks/change", door(d, "hooks/change", func(_ http.Header, body []byte, now time.Time, ahead time.Duration) (fact.Change, *signal.Refusal) {
-		return Parse(body, now, ahead)
-	}))
-	mux.Handle("POST /hooks/cdevents", door(d, "hooks/cdevents", ParseCDEvent))
-	return d.Admit(kind, open, mux)
+	for path, parse := range map[string]parser{
+		"hooks/change": func(_ http.Header, body []byte, g given) (papers, *signal.Refusal) {
+			return one(Parse(body, g.now, g.ahead))
+		},
+		"hooks/cdevents": func(h http.Header, body []byte, g given) (papers, *signal.Refusal) {
+			return one(ParseCDEvent(h, body, g.now, g.ahead))
+		},
+		"hooks/cloudevents":  parseCloudEvent,
+		"hooks/alertmanager": parseAlertmanager,
+		"hooks/gitlab":       parseGitLab,
+	} {
+		mux.Handle("POST /"+path, d.Admit(kind, open, door(d, path, parse)))
+	}
+	mux.Handle("POST /hooks/github/{source}", signed(d, door(d, "hooks/github", parseGitHub)))
+	return mux
 }
 
-type parser func(header http.Header, body []byte, now time.Time, ahead time.Duration) (fact.Change, *signal.Refusal)
+// given is what a parser knows beside the request.
+type given struct {
+	now    time.Time
+	ahead  time.Duration
+	source string      // for the papers
+	as     fact.Entity // the service that the address names, if it does
+}
 
-func door(d *signal.Doors, source string, parse parser) http.Handler {
+// papers are what a request was read as.
+type papers struct {
+	changes []fact.Change
+	notices []fact.Notice
+}
+
+func (p *papers) len() int { return len(p.changes) + len(p.notices) }
+
+// one makes papers of a change.
+func one(c fact.Change, ref *signal.Refusal) (papers, *signal.Refusal) {
+	if ref != nil {
+		return papers{}, ref
+	}
+	return papers{changes: []fact.Change{c}}, nil
+}
+
+// A parser reads the body of a request. It refuses as signal.Ignored what is
+// sound and nothing that is kept.
+type parser func(header http.Header, body []byte, g given) (papers, *signal.Refusal)
+
+// kept is the answer to what was taken.
+type kept struct {
+	Changes []fact.Change `json:"changes,omitempty"`
+	Notices []fact.Notice `json:"notices,omitempty"`
+	Ignored string        `json:"ignored,omitempty"`
+}
+
+func door(d *signal.Doors, name string, parse parser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := d.Clock()
-		var c fact.Change
+		var p papers
 		var t signal.Tally
-		t.Receive(1)
-		ref := d.Guard(source, func() (ref *signal.Refusal) {
-			c, ref = take(d, w, r, source, parse, now)
+		ref := d.Guard(name, func() (ref *signal.Refusal) {
+			p, ref = take(d, w, r, name, parse, now)
 			return ref
 		})
+		t.Receive(max(p.len(), 1))
 		t.Settle(ref)
-		d.Record(r.Context(), source, kind, now, &t)
+		d.Record(r.Context(), name, kind, now, &t)
+		outcome := "ok"
 		if ref != nil {
-			d.Sources.Answered(kind, ref.Reason.String(), d.Clock().Sub(now))
-			signal.WriteRefusal(w, ref)
-			return
+			outcome = ref.Reason.String()
 		}
-		d.Sources.Answered(kind, "ok", d.Clock().Sub(now))
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(c); err != nil {
-			d.Logger.Debug("answer to a change", "err", err)
-		}
+		d.Sources.Answered(kind, outcome, d.Clock().Sub(now))
+		answer(d, w, name, p, ref)
 	})
 }
 
-func take(d *signal.Doors, w http.ResponseWriter, r *http.Request, source string, parse parser, now time.Time) (fact.Change, *signal.Refusal) {
+// answer writes what was kept. The answer to a change of ours is the change
+// alone.
+func answer(d *signal.Doors, w http.ResponseWriter, name string, p papers, ref *signal.Refusal) {
+	var out any = kept{Changes: p.changes, Notices: p.notices}
+	switch {
+	case ref != nil && ref.Reason == signal.Ignored:
+		out = kept{Ignored: ref.Error()}
+	case ref != nil:
+		signal.WriteRefusal(w, ref)
+		return
+	case name == "hooks/change", name == "hooks/cdevents":
+		out = p.changes[0]
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(out); err != nil {
+		d.Logger.Debug("answer to a hook", "err", err)
+	}
+}
+
+func take(d *signal.Doors, w http.ResponseWriter, r *http.Request, name string, parse parser, now time.Time) (papers, *signal.Refusal) {
 	if typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || typ != "application/json" && !strings.HasSuffix(typ, "+json") {
-		return fact.Change{}, signal.Refuse(signal.Unsupported, "header Content-Type", "the body is not declared to be JSON", "send Content-Type: application/json")
+		return papers{}, signal.Refuse(signal.Unsupported, "header Content-Type", "the body is not declared to be JSON", "send Content-Type: application/json")
 	}
 	lim := d.Limits.WithDefaults()
-	body, free, ref := d.Read(w, r, signal.Body{Most: lim.ChangeBytes, Limit: "change_bytes", Encodings: []string{""}})
-	if ref != nil {
-		return fact.Change{}, ref
+	most := signal.Body{Encodings: []string{""}}
+	if name == "hooks/change" || name == "hooks/cdevents" {
+		most.Most, most.Limit = lim.ChangeBytes, "change_bytes"
 	}
-	defer free()
-	c, ref := parse(r.Header, body, now, lim.Ahead)
-	if ref != nil {
-		return c, ref
+	body, ok := bodyOf(r.Context())
+	if !ok {
+		var free func()
+		var ref *signal.Refusal
+		if body, free, ref = d.Read(w, r, most); ref != nil {
+			return papers{}, ref
+		}
+		defer free()
 	}
-	return c, d.Deliver(r.Context(), &fact.Batch{Source: source, Received: now.UnixMilli(), Changes: []fact.Change{c}})
+	g := given{now: now, ahead: lim.Ahead, source: d.Account(r.Context(), name), as: named(r)}
+	p, ref := parse(r.Header, body, g)
+	if ref != nil {
+		return papers{}, ref
+	}
+	if ref := finishNotices(p.notices, g); ref != nil {
+		return papers{}, ref
+	}
+	b := &fact.Batch{Source: name, Received: now.UnixMilli(), Changes: p.changes}
+	for i := range p.notices {
+		text, err := json.Marshal(p.notices[i])
+		if err != nil {
+			return papers{}, signal.Refuse(signal.Malformed, "body", "cannot be kept: "+err.Error(), "please report it")
+		}
+		b.Events = append(b.Events, fact.Event{At: p.notices[i].At, Kind: fact.NoticeEvent, Ref: p.notices[i].ID, Body: string(text)})
+	}
+	return p, d.Deliver(r.Context(), b)
+}
+
+type bodyKey struct{}
+
+// bodyOf returns a body that was read already, to check its signature.
+func bodyOf(ctx context.Context) ([]byte, bool) {
+	b, ok := ctx.Value(bodyKey{}).([]byte)
+	return b, ok
 }

@@ -92,10 +92,18 @@ func (s *Sink) Lines() (out []fact.Line) {
 	return out
 }
 
+// Events returns all events that were appended.
+func (s *Sink) Events() (out []fact.Event) {
+	for _, b := range s.Batches() {
+		out = append(out, b.Events...)
+	}
+	return out
+}
+
 // Items counts the items that were appended, as the doors count them.
 func (s *Sink) Items() (n int64) {
 	for _, b := range s.Batches() {
-		n += int64(b.Samples() + len(b.Spans) + len(b.Lines) + len(b.Changes))
+		n += int64(b.Samples() + len(b.Spans) + len(b.Lines) + len(b.Changes) + len(b.Events))
 	}
 	return n
 }

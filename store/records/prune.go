@@ -8,7 +8,7 @@ import (
 
 // A Cutoff says what is old. A zero time means that nothing is.
 type Cutoff struct {
-	// Findings that ended, and changes that happened, before this are deleted.
+	// Findings that ended, and changes and notices that happened, before this are deleted.
 	Findings time.Time
 
 	// Incidents that were resolved, and decisions that came to their end, before
@@ -26,6 +26,7 @@ func (s *Store) Prune(ctx context.Context, c Cutoff) (int64, error) {
 	}{
 		{`DELETE FROM findings WHERE ended > 0 AND ended < ?`, c.Findings},
 		{`DELETE FROM changes WHERE at < ?`, c.Findings},
+		{`DELETE FROM notices WHERE at < ?`, c.Findings},
 		{`DELETE FROM findings WHERE ended = 0 AND onset < ?`, c.Incidents},
 		{`DELETE FROM incidents WHERE resolved > 0 AND resolved < ?`, c.Incidents},
 		{`DELETE FROM decisions WHERE done = 1 AND updated < ?`, c.Incidents},

@@ -73,6 +73,15 @@ func (s *Store) PutChange(ctx context.Context, c fact.Change) error {
 		c.Entity.String(), micros(c.At))
 }
 
+// PutNotice stores a notice, or replaces what is stored of it.
+func (s *Store) PutNotice(ctx context.Context, n fact.Notice) error {
+	return s.put(ctx, "notice", n.ID, n, `
+		INSERT INTO notices (id, body, kind, entity, at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET body = excluded.body, kind = excluded.kind, entity = excluded.entity, at = excluded.at
+		WHERE body <> excluded.body`,
+		string(n.Kind), n.Entity.String(), micros(n.At))
+}
+
 // PutSource stores the accounts of sources, or replaces what is stored of
 // them, all in one transaction.
 func (s *Store) PutSource(ctx context.Context, sources ...Source) error {

@@ -55,6 +55,15 @@ type ChangeQuery struct {
 	Limit  int
 }
 
+// A NoticeQuery selects notices, newest first.
+type NoticeQuery struct {
+	Kind   fact.NoticeKind // empty: any
+	Entity fact.Entity     // zero: any
+	Since  time.Time       // at this time or later; zero: any
+	After  string          // id of the last one of the list that this continues
+	Limit  int
+}
+
 // Incident returns one incident. The error wraps fact.ErrNotFound if there is
 // none with this id.
 func (s *Store) Incident(ctx context.Context, id string) (fact.Incident, error) {
@@ -112,6 +121,15 @@ func (s *Store) Changes(ctx context.Context, q ChangeQuery) ([]fact.Change, erro
 	w.when(!q.Since.IsZero(), "at >= ?", micros(q.Since))
 	w.when(!q.Until.IsZero(), "at < ?", micros(q.Until))
 	return list[fact.Change](ctx, s, w, q.After, q.Limit)
+}
+
+// Notices lists the notices that q selects.
+func (s *Store) Notices(ctx context.Context, q NoticeQuery) ([]fact.Notice, error) {
+	w := newList("notice", "at")
+	w.when(q.Kind != "", "kind = ?", string(q.Kind))
+	w.when(!q.Entity.IsZero(), "entity = ?", q.Entity.String())
+	w.when(!q.Since.IsZero(), "at >= ?", micros(q.Since))
+	return list[fact.Notice](ctx, s, w, q.After, q.Limit)
 }
 
 // Sources returns the accounts of all sources in order of name.

@@ -43,6 +43,16 @@ CREATE TABLE incidents (
 );
 CREATE INDEX incidents_by_onset ON incidents (onset, id);
 CREATE INDEX incidents_by_state ON incidents (state, onset, id);
+CREATE TABLE notices (
+    id     TEXT PRIMARY KEY,
+    kind   TEXT    NOT NULL,
+    entity TEXT    NOT NULL,
+    at     INTEGER NOT NULL,
+    body   TEXT    NOT NULL
+);
+CREATE INDEX notices_by_entity ON notices (entity, at, id);
+CREATE INDEX notices_by_kind ON notices (kind, at, id);
+CREATE INDEX notices_by_time ON notices (at, id);
 CREATE TABLE sources (
     name TEXT PRIMARY KEY,
     body TEXT NOT NULL

@@ -5,6 +5,6 @@ import (
 	"syscall"
 )
 
-// dieWithParent ends the program when the test is killed, so that nothing is
+// DieWithParent ends the program when the test is killed, so that nothing is
 // left running.
-func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+func DieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

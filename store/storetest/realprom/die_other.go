@@ -4,5 +4,5 @@ package realprom
 
 import "os/exec"
 
-// dieWithParent does nothing where the system offers no such thing.
-func dieWithParent(*exec.Cmd) {}
+// DieWithParent does nothing where the system offers no such thing.
+func DieWithParent(*exec.Cmd) {}

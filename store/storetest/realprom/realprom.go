@@ -111,7 +111,7 @@ func start(t testing.TB, path string, args ...string) (stop func()) {
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
-	dieWithParent(cmd)
+	DieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		cancel()
 		t.Fatal(err)

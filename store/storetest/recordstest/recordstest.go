@@ -32,6 +32,8 @@ type Store interface {
 	PutChange(context.Context, fact.Change) error
 	Change(ctx context.Context, id string) (fact.Change, error)
 	Changes(context.Context, records.ChangeQuery) ([]fact.Change, error)
+	PutNotice(context.Context, fact.Notice) error
+	Notices(context.Context, records.NoticeQuery) ([]fact.Notice, error)
 	PutSource(context.Context, ...records.Source) error
 	Sources(context.Context) ([]records.Source, error)
 	DropSource(context.Context, string) error
@@ -60,6 +62,7 @@ func Check(t *testing.T, fresh func(t *testing.T) (open func() Store)) {
 		{"FindingsBySelection", findings},
 		{"DecisionsBySelection", decisions},
 		{"ChangesBySelection", changes},
+		{"NoticesBySelection", notices},
 		{"SourcesInOrderOfName", sources},
 		{"PruneTakesOnlyWhatIsOld", prune},
 		{"TextIsTextNotSQL", hostileText},
@@ -209,6 +212,7 @@ func withoutID(t *testing.T, s Store) {
 		"finding":  s.PutFinding(t.Context(), fact.Finding{}),
 		"decision": s.PutDecision(t.Context(), fact.Decision{}),
 		"change":   s.PutChange(t.Context(), fact.Change{}),
+		"notice":   s.PutNotice(t.Context(), fact.Notice{}),
 		"source":   s.PutSource(t.Context(), records.Source{}),
 	} {
 		if err == nil {

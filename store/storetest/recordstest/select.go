@@ -94,6 +94,35 @@ func changes(t *testing.T, s Store) {
 	}
 }
 
+func notices(t *testing.T, s Store) {
+	id := func(n fact.Notice) string { return n.ID }
+	alert := fact.Notice{ID: "n-1", At: at(1), Kind: fact.AlertNotice, State: "firing", Entity: service("payment"), Title: "HighErrors", Labels: map[string]string{"severity": "page"}, Source: "am"}
+	must(t, s.PutNotice(t.Context(), alert))
+	must(t, s.PutNotice(t.Context(), fact.Notice{ID: "n-2", At: at(2), Kind: fact.PushNotice, Title: "a push"}))
+	must(t, s.PutNotice(t.Context(), fact.Notice{ID: "n-3", At: at(3), Kind: fact.AlertNotice, Title: "Other"}))
+	alert.State, alert.Until = "resolved", at(4)
+	must(t, s.PutNotice(t.Context(), alert))
+	for _, tt := range []struct {
+		name string
+		q    records.NoticeQuery
+		want []string
+	}{
+		{"all", records.NoticeQuery{}, []string{"n-3", "n-2", "n-1"}},
+		{"of a kind", records.NoticeQuery{Kind: fact.AlertNotice}, []string{"n-3", "n-1"}},
+		{"of an entity", records.NoticeQuery{Entity: service("payment")}, []string{"n-1"}},
+		{"since, with the moment itself", records.NoticeQuery{Since: at(2)}, []string{"n-3", "n-2"}},
+		{"the second page", records.NoticeQuery{After: "n-3", Limit: 1}, []string{"n-2"}},
+	} {
+		ids(t, tt.name, id, tt.want...)(s.Notices(t.Context(), tt.q))
+	}
+	got, err := s.Notices(t.Context(), records.NoticeQuery{Entity: service("payment")})
+	must(t, err)
+	same(t, "the alert, as it was told last", got, []fact.Notice{alert})
+	_, err = s.Prune(t.Context(), records.Cutoff{Findings: at(3)})
+	must(t, err)
+	ids(t, "after the old ones were pruned", id, "n-3")(s.Notices(t.Context(), records.NoticeQuery{}))
+}
+
 func sources(t *testing.T, s Store) {
 	b := records.Source{Name: "b", Kind: "otlp", FirstSeen: at(0), LastSeen: at(1), Received: 5, Refused: 1, Accepted: 4, LastRefusal: "too long", Refusals: []records.Refusal{{Reason: "labels", Count: 1, At: at(1), Text: "too long"}}}
 	a := records.Source{Name: "a", Kind: "hook", FirstSeen: at(0), LastSeen: at(0), Received: 1, Accepted: 1}

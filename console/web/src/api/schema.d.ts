@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/steersman/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What other programs told of, latest first: alerts, pushes, pipelines, CloudEvents */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/steersman/v1/now": {
         parameters: {
             query?: never;
@@ -720,6 +737,27 @@ export interface components {
             /** Format: date-time */
             lastSeen: string;
             versions: components["schemas"]["Version"][];
+        };
+        Notice: {
+            /** Format: date-time */
+            at: string;
+            by?: string;
+            entity: string;
+            id: string;
+            kind: string;
+            labels?: {
+                [key: string]: string;
+            };
+            link?: string;
+            source: string;
+            state?: string;
+            text?: string;
+            title: string;
+            /** Format: date-time */
+            until?: string;
+        };
+        Notices: {
+            notices: components["schemas"]["Notice"][];
         };
         Now: {
             /** Format: date-time */
@@ -1520,6 +1558,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description Only these. */
+                kind?: "alert" | "push" | "pipeline" | "event";
+                /** @description Only later ones. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notices"];
                 };
             };
             /** @description Error */

@@ -15,7 +15,7 @@ export function useTitle(title: string) {
 export function useArrival() {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    const path = window.location.pathname;
+    const path = window.location.pathname + (new URLSearchParams(window.location.search).get('source') ?? '');
     const moved = last !== undefined && last.path !== path;
     // When papers arrive the heading of the loading page makes way for the real one, which inherits the focus.
     const heir = last?.took === true && document.activeElement === document.body;
