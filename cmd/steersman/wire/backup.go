@@ -78,6 +78,7 @@ func (w *worker) collect(ctx context.Context, dir string) error {
 		func() error { return w.records.Backup(ctx, filepath.Join(dir, "records.db")) },
 		func() error { return w.ledger.Backup(ctx, filepath.Join(dir, "ledger")) },
 		func() error { return copyFile(dir, w.cfg.DataDir, "receipts.jsonl") },
+		func() error { return copyFile(dir, w.cfg.DataDir, "sources.json") },
 		func() error { return copyFile(dir, w.cfg.DataDir, "STOP") },
 		func() error { return w.intake.Backup(ctx, filepath.Join(dir, "intake")) },
 	} {
