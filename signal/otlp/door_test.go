@@ -498,3 +498,18 @@ func TestNewSeries(t *testing.T) {
 	}
 	signaltest.Law(t, d, sink)
 }
+
+// When memory is short, senders are told to wait, over gRPC too.
+func TestShortOfMemory(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{})
+	d.Short = func() bool { return true }
+	_, conn := serveGRPC(t, d)
+	_, err := ptraceotlp.NewGRPCClient(conn).Export(context.Background(), traces(1))
+	if st := status.Convert(err); st.Code() != codes.ResourceExhausted || len(st.Details()) != 1 {
+		t.Errorf("%v", err)
+	}
+	if s := d.Sources.Sources(); len(s) != 1 || s[0].Reasons["busy"] != 1 {
+		t.Errorf("accounts: %+v", s)
+	}
+	signaltest.Law(t, d, sink)
+}

@@ -84,8 +84,9 @@ func (g *grpcDoor) answer(r *http.Request) (out []byte, st *status.Status) {
 	if ref != nil {
 		return nil, grpcStatus(ref)
 	}
-	panicked := true
+	begun, panicked := false, false
 	ref = g.doors.Guard(r.URL.Path, func() *signal.Refusal {
+		begun, panicked = true, true
 		body, free, ref := g.message(r.WithContext(ctx))
 		if ref != nil {
 			g.doors.Turn(ctx, kind, kind, ref)
@@ -97,6 +98,9 @@ func (g *grpcDoor) answer(r *http.Request) (out []byte, st *status.Status) {
 		panicked = false
 		return ref
 	})
+	if !begun { // memory is short
+		g.doors.Turn(ctx, kind, kind, ref)
+	}
 	switch {
 	case panicked:
 		return nil, status.New(codes.Internal, ref.Error())
