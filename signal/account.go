@@ -82,8 +82,21 @@ func (s *Sources) Lag(b *fact.Batch) {
 			newest = max(newest, p[len(p)-1].T)
 		}
 	}
+	for i := range b.Histograms {
+		if p := b.Histograms[i].Points; len(p) > 0 {
+			newest = max(newest, p[len(p)-1].T)
+		}
+	}
+	for i := range b.Deltas {
+		if p := b.Deltas[i].Points; len(p) > 0 {
+			newest = max(newest, p[len(p)-1].T)
+		}
+	}
 	for i := range b.Spans {
 		newest = max(newest, b.Spans[i].End/1e6)
+	}
+	for i := range b.Lines {
+		newest = max(newest, b.Lines[i].At/1e6)
 	}
 	if newest == 0 {
 		return

@@ -116,7 +116,7 @@ func prometheusText(name, token string, at Place) string {
 	if name != "" {
 		text += "    authorization:\n      credentials: " + token + "\n"
 	}
-	return text + "    queue_config:\n      batch_send_deadline: 1s\n"
+	return text + "    queue_config:\n      batch_send_deadline: 1s\n      retry_on_http_429: true\n"
 }
 
 func alertmanagerText(name, token string, at Place) string {

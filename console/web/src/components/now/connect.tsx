@@ -26,7 +26,9 @@ export function Connect() {
     {
       title: 'A Prometheus that you have',
       text: 'Add this to prometheus.yml and reload it.',
-      code: ['remote_write:', `  - url: ${here()}/api/v1/write`].join('\n'),
+      code: ['remote_write:', `  - url: ${here()}/api/v1/write`, '    queue_config: {retry_on_http_429: true}'].join(
+        '\n',
+      ),
     },
     {
       title: 'Tell it about releases',
