@@ -37,7 +37,7 @@ func TestAddAndRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, ok := k.Lookup("shop"); !ok || n.Digest != signal.Digest(token) || n.Secret != nil && len(n.Secret) > 0 || n.Limits.Series != 7 {
+	if n, ok := k.Lookup("shop"); !ok || n.Digest != signal.Digest(token) || len(n.Secret) > 0 || n.Limits.Series != 7 {
 		t.Errorf("%+v", n)
 	}
 	data, err := os.ReadFile(path)
