@@ -26,6 +26,9 @@ func (s *Store) Backup(ctx context.Context, dir string) (err error) {
 	}()
 	// First the checkpoint: more lines than it tells of are recognised, fewer
 	// would be missed.
+	if err := link(filepath.Join(s.dir, eraFile), filepath.Join(dir, eraFile)); err != nil && !missing(err) {
+		return err
+	}
 	if err := link(filepath.Join(s.dir, checkpointFile), filepath.Join(dir, checkpointFile)); err != nil && !missing(err) {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // checkpointFile lies beside the database, because what it says holds for this
@@ -55,6 +57,30 @@ func writeCheckpoint(path string, c checkpoint) error {
 	}
 	if err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
+	}
+	return nil
+}
+
+// eraFile has the era once more. It is written when one begins, of which the
+// lines in the store may not tell yet if the checkpoint is lost.
+const eraFile = "intake.era"
+
+// readEra returns 0, the first era, if nothing else is known.
+func readEra(dir string) uint64 {
+	b, err := os.ReadFile(filepath.Join(dir, eraFile))
+	if err != nil {
+		return 0
+	}
+	era, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64-eraBits)
+	if err != nil {
+		return 0
+	}
+	return era
+}
+
+func writeEra(dir string, era uint64) error {
+	if err := replace(filepath.Join(dir, eraFile), fmt.Appendf(nil, "%d\n", era)); err != nil {
+		return fmt.Errorf("write era: %w", err)
 	}
 	return nil
 }

@@ -119,13 +119,13 @@ func (k *Keeper) begin(ctx context.Context) error {
 		if !missing(err) || last > 0 {
 			k.opt.Logger.Warn("the intake log is read from its start for log lines; those that are in the store are passed over", "err", err)
 		}
-		c = checkpoint{Era: last >> eraBits}
+		c = checkpoint{Era: max(last>>eraBits, readEra(k.store.dir))}
 	}
 	head := k.log.Head()
 	if c.Seq > head {
 		k.opt.Logger.Warn("the checkpoint of the log lines is ahead of the intake log, which must be a new one; it is read from its start", "checkpoint", c.Seq, "log", head)
 		c = checkpoint{Era: c.Era + 1}
-		if err := writeCheckpoint(k.path, c); err != nil { // a kill must not make it forget
+		if err := errors.Join(writeEra(k.store.dir, c.Era), writeCheckpoint(k.path, c)); err != nil { // a kill must not make it forget
 			return err
 		}
 	}
