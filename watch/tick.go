@@ -210,7 +210,7 @@ func (w *Watcher) rank(now time.Time, s *triage.Story) (fact.Proposal, bool) {
 		Elsewhere: w.elsewhere(s),
 	})
 	f.Ranked = now
-	if f.stands(&s.Ranking, &ranking, now, s.Paper.Opened) {
+	if f.stands(s, &ranking, now) {
 		f.Steady++
 		if !sameCulprit(&s.Ranking, &ranking) {
 			return fact.Proposal{}, false
@@ -271,12 +271,14 @@ func (f *file) made(key string, now time.Time) bool {
 // which is told by comparison, not by size), against the same one with a
 // smaller figure for a while. Against other answers in a row it stands for as
 // many as have backed it (of abstentions, some more), so that what comes on top
-// later does not take the place of what has long been known; and against
-// abstentions for good once an action against it has helped.
-func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
+// later does not take the place of what has long been known; against abstentions
+// for good once an action against it has helped; and against others in the
+// aftermath, when the culprit is well again and nothing new has begun.
+func (f *file) stands(s *triage.Story, new *cause.Result, now time.Time) bool {
 	if f.Blame == "" {
 		return false
 	}
+	old := &s.Ranking
 	smaller := new.Harm.Failed <= faded*old.Harm.Failed && new.Harm.Lost <= faded*old.Harm.Lost
 	if !sameCulprit(old, new) {
 		f.Doubts++
@@ -286,11 +288,13 @@ func (f *file) stands(old, new *cause.Result, now, opened time.Time) bool {
 	}
 	a, b := &old.Causes[0], &new.Causes[0]
 	if !sameCulprit(old, new) {
-		return b.Version == "" && (smaller || f.Doubts <= min(f.Backed, backing))
+		recovered := s.Recovered()
+		aftermath := !recovered.IsZero() && now.Sub(recovered) <= max(nowLonger*time.Second, recovered.Sub(s.Paper.Onset))
+		return b.Version == "" && (smaller || aftermath || f.Doubts <= min(f.Backed, backing))
 	}
 	f.Backed++
 	f.Doubts = 0
-	if now.Sub(opened) <= settleFor && new.Felt.Now >= old.Felt.Now/2 {
+	if now.Sub(s.Paper.Opened) <= settleFor && new.Felt.Now >= old.Felt.Now/2 {
 		return false // the first seconds told too few cases to be exact
 	}
 	less := new.Felt.Now < 0.9*old.Felt.Now || a.Kind != b.Kind && new.Felt.Now < old.Felt.Now

@@ -80,6 +80,14 @@ func TestTroubles(t *testing.T) {
 			want: []string{"inventory"},
 		},
 		{
+			name: "callers work off their queues long after the fault",
+			faults: []watchtest.Fault{
+				{From: begins, To: begins + 26, Service: "inventory", Slower: 300 * time.Millisecond},
+				{From: begins + 15, To: begins + 60, Service: "frontend", Slower: 900 * time.Millisecond},
+			},
+			want: []string{"inventory"},
+		},
+		{
 			name:   "a dependency that hangs until its callers give up",
 			faults: []watchtest.Fault{{From: begins, To: 240, Service: "recommendation", Slower: 8 * time.Second}},
 			want:   []string{"recommendation"},

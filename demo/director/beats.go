@@ -36,7 +36,7 @@ func (s *stage) beats() []beat {
 	fault := 4 * time.Minute // for a scene with a fault, from the end of the last incident to that of its own
 	all := []beat{
 		{"the map draws itself from live spans", 30 * time.Second, s.mapDraws},
-		{"a quiet while without an incident", 2*time.Minute + s.cfg.Quiet, s.quiet},
+		{"a quiet while without an incident", 2*time.Minute + 2*s.cfg.Quiet + time.Minute, s.quiet},
 		{"payment fails: one incident, cause payment", fault, s.paymentFails},
 		{"inventory is slow: the cause is inventory, not its callers", fault, s.inventorySlow},
 		{"a bad release: checkout v2 is blamed, a way back is proposed", fault, s.badRelease},

@@ -100,6 +100,28 @@ func (s *Story) Suffering(e fact.Entity) bool {
 	return false
 }
 
+// Recovered returns when the likely cause was well again while others still
+// suffer from that time: queues are worked off, and callers look guilty now. It
+// is zero while the cause suffers, and once something began to suffer later.
+func (s *Story) Recovered() (end time.Time) {
+	for i := range s.Members {
+		if f := &s.Members[i]; f.Symptom() && f.Signal.Entity == s.Blamed() {
+			if f.Ended.IsZero() {
+				return time.Time{}
+			}
+			if f.Ended.After(end) {
+				end = f.Ended
+			}
+		}
+	}
+	for f := range s.counting {
+		if f.Onset.After(end) {
+			return time.Time{}
+		}
+	}
+	return end
+}
+
 // isBack reports whether a new symptom is the old trouble again: the same kind
 // of harm to the likely cause.
 func (s *Story) isBack(f *fact.Finding) bool {
