@@ -188,7 +188,6 @@ func (w *worker) openStores() (err error) {
 		return err
 	}
 	w.later(w.series.Close)
-	w.keeper = series.NewKeeper(w.series, w.intake, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	if w.lines, err = lines.Open(w.path("lines"), lines.Options{
 		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes),
 		Memory: min(int64(w.cfg.Lines.Memory), w.budget.lines), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
@@ -196,7 +195,6 @@ func (w *worker) openStores() (err error) {
 		return err
 	}
 	w.later(w.lines.Close)
-	w.liner = lines.NewKeeper(w.lines, w.intake, lines.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	if w.records, err = records.Open(w.path("records.db"), records.Options{Version: w.opt.Version, Registerer: w.metrics, Logger: w.log}); err != nil {
 		return err
 	}
@@ -260,10 +258,17 @@ func (w *worker) openGate() (err error) {
 }
 
 func (w *worker) openWatch() error {
-	w.watcher = watch.New(w.watching(), w.intake, outbox{w.records, w.gate}, derived{w.series, w.log}, watch.Options{
+	w.follow(w.intake, w.watching(), outbox{w.records, w.gate})
+	return nil
+}
+
+// follow makes the readers of the intake log.
+func (w *worker) follow(log watch.Follower, cfg watch.Config, out watch.Outbox) {
+	w.keeper = series.NewKeeper(w.series, log, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	w.liner = lines.NewKeeper(w.lines, log, lines.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	w.watcher = watch.New(cfg, log, out, derived{w.series, w.log}, watch.Options{
 		Dir: w.path("watch"), OnChange: w.hint, Open: lasting{w.records}.open, Registerer: w.metrics, Logger: w.log,
 	})
-	return nil
 }
 
 // hint passes on what the watcher changed.
