@@ -51,7 +51,7 @@ Exits with 1 if an incident was found.`,
 		}
 		out, err := wire.Replay(cmd.Context(), c, paths, recorded.Options{Omit: *omit}, wire.Options{Version: buildVersion(), Logger: logger(cmd, c.Log)})
 		if err != nil {
-			return err
+			return errors.Join(err, os.RemoveAll(c.DataDir)) // it was empty before, and is not whole
 		}
 		if err := settings(c.DataDir); err != nil {
 			return err
