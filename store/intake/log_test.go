@@ -392,7 +392,7 @@ func TestNewerVersionIsRefused(t *testing.T) {
 	l.close()
 	header := append([]byte("SMINTAKE\x02"), make([]byte, 19)...)
 	edit(t, l.segments()[0], func(b []byte) []byte { return append(appendSum(header), b[32:]...) })
-	if _, err := intake.Open(l.dir, intake.Options{}); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := intake.Open(l.dir, intake.Options{}); err == nil || !strings.Contains(err.Error(), "is of format 2") {
 		t.Errorf("a log of a newer version: %v", err)
 	}
 	l.log, _ = intake.Open(t.TempDir(), intake.Options{})

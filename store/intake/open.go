@@ -119,7 +119,7 @@ func (l *Log) readSegmentHeader(seg *segment) (err error) {
 	case !ok && seg.size > segmentHeader:
 		l.logger.Warn("intake: the header of a segment is damaged; its records are read all the same", "segment", seg.name())
 	case ok && version != segmentVersion:
-		return fmt.Errorf("segment %s has version %d, this program knows version %d: use the program that wrote it", seg.name(), version, segmentVersion)
+		return fmt.Errorf("segment %s is of format %d, this program knows %d: start the version that wrote it, or go back to a backup with `steersman restore FILE --data-dir DIR`", seg.name(), version, segmentVersion)
 	}
 	seg.created = created
 	return nil

@@ -53,6 +53,6 @@ func (s *Store) tooNew(ctx context.Context, have, want int64) error {
 	if err := s.write.QueryRowContext(ctx, `SELECT value FROM about WHERE key = 'written_by'`).Scan(&by); err == nil && by != "" {
 		need = by
 	}
-	return fmt.Errorf("%s has schema %d, and this Steersman (%s) knows schemas up to %d: use Steersman %s or a newer one",
+	return fmt.Errorf("%s has schema %d, and this Steersman (%s) knows schemas up to %d: start Steersman %s or a newer one, or go back to a backup with `steersman restore FILE --data-dir DIR`",
 		s.path, have, s.opt.Version, want, need)
 }
