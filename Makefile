@@ -8,10 +8,11 @@ BIN   := bin/steersman
 
 # By how much the demo's deadlines are stretched: 1 is for an idle machine with two cores.
 PATIENCE ?= 1
+FUZZ     ?= 2000x
 
 export CGO_ENABLED ?= 0
 
-.PHONY: demo test build web go check race lint console-test demo-check soak api packages clean
+.PHONY: demo test build web go check race lint fuzz console-test demo-check soak api packages clean
 
 demo: build ## A small shop, its load, its faults, and Steersman beside them
 	$(BIN) demo
@@ -37,7 +38,7 @@ api: ## The OpenAPI document and the console's types, after a change of console/
 	$(GO) test ./console/api -run TestDocumentIsCurrent -write
 	cd $(WEB) && npm run --silent api
 
-check: lint test race console-test demo-check ## All that CI runs
+check: lint test race fuzz console-test demo-check ## All that CI runs
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt these:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -46,6 +47,9 @@ lint:
 
 race: ## The race detector needs cgo and a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short ./...
+
+fuzz: ## Every decoder, for so many inputs each, or so long: FUZZ=10s
+	scripts/fuzz.sh $(FUZZ)
 
 console-test: build packages
 	cd $(WEB) && npm run --silent check && npm test --silent && npm run --silent e2e

@@ -79,6 +79,15 @@ func (s *server) routes() {
 		Description: "Each event is named now, map, incident, decision, stop or change; its data is {\"id\": …}, empty when several changed.",
 		Responses:   map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	})
+	s.api.OpenAPI().AddOperation(&huma.Operation{
+		Method: http.MethodGet, Path: Prefix + "/backup", OperationID: "backup", Summary: "The whole data folder as one tar, taken while everything goes on",
+		Description: "For the owner. `steersman backup` checks it as it comes; an answer that breaks off is not whole. It holds the audit trail's private key.",
+		Responses: map[string]*huma.Response{
+			"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/x-tar": {}}},
+			"409": {Description: "Another backup is being taken"},
+			"507": {Description: "There is no room beside the data to prepare one"},
+		},
+	})
 	route(s, http.MethodPost, "/audit/verify", "verifyAudit", "Recompute the whole ledger", func(ctx context.Context, _ *nothing) (Verification, error) { return s.Ledger.Verify(ctx) })
 }
 
