@@ -20,6 +20,7 @@ type Batch struct {
 	// Metrics of other shapes than a float that stands for itself.
 	Histograms []HistogramSeries
 	Deltas     []DeltaSeries
+	Exemplars  []Exemplar
 }
 
 // ClockSource is the source of ticks: batches that hold nothing but the time,
@@ -70,6 +71,19 @@ type Series struct {
 	Help   string // as declared; may be empty
 	Points []Point
 }
+
+// An Exemplar is one measurement that stands for those which a sample counts,
+// with the trace in which it was taken.
+type Exemplar struct {
+	Series Labels // whose sample counts it
+	Attrs  Labels // trace_id, span_id, and what else was told; [MaxExemplarAttrs]
+	T      int64  // Unix milliseconds
+	V      float64
+}
+
+// MaxExemplarAttrs is how many characters the names and values of an exemplar's
+// attributes may have together, as OpenMetrics 1.0 says.
+const MaxExemplarAttrs = 128
 
 // A Point is one sample.
 type Point struct {

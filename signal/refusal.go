@@ -23,7 +23,7 @@ const (
 	BadID                      // a span without a trace or an id
 	Temporality                // a delta of what goes up and down, or no temporality at all
 	Histogram                  // an exponential histogram coarser than any native one
-	Exemplar                   // an exemplar
+	Exemplar                   // an exemplar that tells no trace, or too much
 	Ignored                    // understood, and nothing that is kept: no error
 	Denied                     // no token where one is wanted, or one that nobody has
 	NewSeries                  // a series that was not there before, and too many of those

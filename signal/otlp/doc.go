@@ -39,9 +39,10 @@
 //
 // Deltas of sums that go up and down are refused, because nobody could say what
 // they add up to, and exponential histograms of a scale below -4, which native
-// histograms do not have. Exemplars, span events and links are left out. A span
-// whose resource names no service is refused, because nothing could be said of
-// it. Texts and fields of lines that are longer than the limits are cut, and the
+// histograms do not have. Exemplars keep the ids of trace and span, and what else
+// fits in 128 characters. Span events and links are left out. A span whose
+// resource names no service is refused, because nothing could be said of it.
+// Texts and fields of lines that are longer than the limits are cut, and the
 // line says so; one with too many fields is refused.
 // target_info is written once per resource and request, at the time of its
 // latest point.

@@ -37,6 +37,7 @@ func (f *family) exponential(pt pmetric.ExponentialHistogramDataPoint) {
 				s.Type, s.Points[0].Start = fact.Delta, startOf(pt)
 			}
 			f.ex.batch.Histograms = append(f.ex.batch.Histograms, s)
+			f.exemplars(pt.Exemplars(), func(float64) fact.Labels { return labels })
 		}
 	}
 	f.end(pt, ref, 1)

@@ -118,7 +118,8 @@ type export struct {
 	batch    fact.Batch
 	points   []fact.Point // the points of all series, so that they cost one allocation
 	names    map[string]string
-	fields   []fact.Label // scratch
+	fields   []fact.Label  // scratch
+	labels   []fact.Labels // scratch
 	sources  map[string]*source
 	rejected int64           // as the protocol counts: spans, data points, log records
 	first    *signal.Refusal // the first item that was refused
@@ -181,7 +182,7 @@ func (ex *export) add(s fact.Series, t int64, v float64) {
 // fits reports whether n more samples are within the limit. Once they are not,
 // the whole request is refused, and nothing more of it is translated.
 func (ex *export) fits(n int) bool {
-	ex.full = ex.full || len(ex.batch.Series)+len(ex.batch.Histograms)+len(ex.batch.Deltas)+n > ex.lim.Points
+	ex.full = ex.full || len(ex.batch.Series)+len(ex.batch.Histograms)+len(ex.batch.Deltas)+len(ex.batch.Exemplars)+n > ex.lim.Points
 	return !ex.full
 }
 

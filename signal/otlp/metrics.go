@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/otlptranslator"
@@ -149,12 +150,12 @@ type dataPoint interface {
 }
 
 // emit adds the series of one data point, or refuses the point as a whole: a
-// histogram with half of its buckets would be a lie.
-func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) {
+// histogram with half of its buckets would be a lie. It returns the labels of
+// what it added; they are good until the next call.
+func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) []fact.Labels {
 	base, ref := f.begin(pt, ref)
 	start, startDeltas := len(f.ex.batch.Series), len(f.ex.batch.Deltas)
-	var names [16]fact.Labels
-	all := names[:0]
+	all := f.ex.labels[:0]
 	for i := 0; i < len(parts) && ref == nil; i++ {
 		p := &parts[i]
 		if pt.Flags().NoRecordedValue() {
@@ -176,6 +177,10 @@ func (f *family) emit(pt dataPoint, parts []one, ref *signal.Refusal) {
 		f.ex.batch.Series, f.ex.batch.Deltas = f.ex.batch.Series[:start], f.ex.batch.Deltas[:startDeltas]
 	}
 	f.end(pt, ref, len(parts))
+	if f.ex.labels = all; ref != nil {
+		return nil
+	}
+	return all
 }
 
 // begin returns the labels of all series of a data point.
@@ -244,7 +249,9 @@ func (f *family) numbers(list pmetric.NumberDataPointSlice, typ fact.SeriesType)
 				ref = signal.Refuse(signal.BadValue, "metric "+f.name, "a point has no value", "send one, or the flag for no recorded value")
 			}
 		}
-		f.emit(pt, []one{{typ: typ, v: v}}, ref)
+		if of := f.emit(pt, []one{{typ: typ, v: v}}, ref); of != nil {
+			f.exemplars(pt.Exemplars(), func(float64) fact.Labels { return of[0] })
+		}
 	}
 }
 
@@ -277,7 +284,16 @@ func (f *family) histogram(pt pmetric.HistogramDataPoint) {
 		}
 	}
 	parts = append(parts, one{suffix: "_bucket", key: "le", value: "+Inf", typ: fact.Counter, v: float64(pt.Count())})
-	f.emit(pt, parts, nil)
+	if of := f.emit(pt, parts, nil); of != nil {
+		buckets := slices.DeleteFunc(of, func(l fact.Labels) bool { return l.Get("le") == "" })
+		f.exemplars(pt.Exemplars(), func(v float64) fact.Labels {
+			i := 0
+			for i < len(buckets)-1 && bounds.At(i) < v {
+				i++
+			}
+			return buckets[i]
+		})
+	}
 }
 
 // checkBounds refuses a histogram whose buckets are not buckets.

@@ -31,6 +31,7 @@ func newDecoder(l signal.Limits) *decoder {
 type result struct {
 	series     []fact.Series
 	histograms []fact.HistogramSeries
+	exemplars  []fact.Exemplar
 	arena      arena
 	tally      signal.Tally
 	first      *signal.Refusal // the first thing that was refused, exemplars aside
@@ -91,7 +92,7 @@ func (d *decoder) decode(body []byte, newcomers *signal.Newcomers) (res result, 
 // to points.
 func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, version uint32) ([]fact.Point, *signal.Refusal) {
 	raw, rest := labelRun(buf)
-	start, native, c := len(points), len(res.arena.points), wire.Over(rest)
+	mark, c := res.mark(points), wire.Over(rest)
 	var n counts
 	var late []byte // labels behind something else
 	for {
@@ -111,7 +112,11 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 			points = append(points, p)
 		case seriesExemplar:
 			n.exemplars++
-			c.Bytes()
+			x, err := exemplar(c.Bytes())
+			if err != nil {
+				return points, malformed(i, err)
+			}
+			res.exemplars = append(res.exemplars, x)
 		case seriesHistogram:
 			n.histograms++
 			if err := res.arena.histogram(c.Bytes()); err != nil {
@@ -125,32 +130,60 @@ func (d *decoder) series(res *result, i int, buf []byte, points []fact.Point, ve
 		raw = append(append([]byte(nil), raw...), late...)
 	}
 	s, ref := d.resolve(res, i, raw, version)
-	return res.settle(i, s, ref, n, points, start, native)
+	return res.settle(i, s, ref, n, points, mark)
 }
 
-// settle takes up the i-th series, unless ref refuses it, with its points from
-// start on and its histograms from native on. The refusal it returns is of the
-// whole request.
-func (r *result) settle(i int, s series, ref *signal.Refusal, n counts, points []fact.Point, start, native int) ([]fact.Point, *signal.Refusal) {
+// mark is where what one series holds begins.
+type mark struct{ points, native, exemplars int }
+
+func (r *result) mark(points []fact.Point) mark {
+	return mark{len(points), len(r.arena.points), len(r.exemplars)}
+}
+
+// settle takes up the i-th series, unless ref refuses it, with what came since
+// the mark. The refusal it returns is of the whole request.
+func (r *result) settle(i int, s series, ref *signal.Refusal, n counts, points []fact.Point, from mark) ([]fact.Point, *signal.Refusal) {
 	switch {
 	case ref != nil && (ref.Reason == signal.Malformed || ref.Reason == signal.TooLarge):
 		return points, ref
 	case ref != nil:
 		r.refuse(ref, n.items())
-		r.arena.points = r.arena.points[:native]
-		return points[:start], nil
+		r.arena.points = r.arena.points[:from.native]
+		r.exemplars = r.exemplars[:from.exemplars]
+		return points[:from.points], nil
 	}
-	points = r.sift(i, s.labels, points, start)
-	if len(points) > start {
-		r.series = append(r.series, s.with(points[start:len(points):len(points)]))
+	points = r.sift(i, s.labels, points, from.points)
+	if len(points) > from.points {
+		r.series = append(r.series, s.with(points[from.points:len(points):len(points)]))
 	}
 	if n.histograms > 0 {
-		r.siftHistograms(i, &s, native)
+		r.siftHistograms(i, &s, from.native)
 	}
 	if n.exemplars > 0 {
-		r.tally.Refuse(signal.Refuse(signal.Exemplar, where(i, s.labels), "exemplars are not taken", "set send_exemplars: false"), n.exemplars)
+		r.siftExemplars(i, s.labels, from.exemplars)
 	}
 	return points, nil
+}
+
+// siftExemplars takes up the exemplars from first on that can be ones. What is
+// refused of them is counted and does not turn the answer into an error: they
+// are worth less than a sender's trouble.
+func (r *result) siftExemplars(i int, l fact.Labels, first int) {
+	keep := first
+	for _, x := range r.exemplars[first:] {
+		ref := badTime(i, l, x.T)
+		if ref == nil && x.Attrs == (fact.Labels{}) {
+			ref = signal.Refuse(signal.Exemplar, where(i, l), fmt.Sprintf("an exemplar whose labels are not UTF-8, or more than %d characters", fact.MaxExemplarAttrs), "tell the trace id and little else")
+		}
+		if ref != nil {
+			r.tally.Refuse(ref, 1)
+			continue
+		}
+		x.Series = l
+		r.exemplars[keep] = x
+		keep++
+	}
+	r.exemplars = r.exemplars[:keep]
 }
 
 // siftHistograms takes up the histograms from native on that can be ones.

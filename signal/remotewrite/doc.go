@@ -37,8 +37,8 @@
 //
 // # Limits
 //
-// Exemplars are counted as refused, but do not turn the answer into an
-// error, because senders add them without being asked twice. The time since when
+// An exemplar that is no good is counted as refused, but does not turn the answer
+// into an error, because senders add them without being asked twice. The time since when
 // a counter counts, which version 2 may tell, is not read. After a restart
 // series of version 1 are untyped until the sender repeats its metadata.
 package remotewrite

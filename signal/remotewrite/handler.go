@@ -77,13 +77,13 @@ func partly(res *result) *signal.Refusal {
 
 // written sets the headers in which a receiver says what it kept.
 func written(h http.Header, res *result) {
-	var native int64
+	var native, exemplars int64
 	if res.tally.Accepted > 0 {
-		native = res.native()
+		native, exemplars = res.native(), int64(len(res.exemplars))
 	}
-	h.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.FormatInt(res.tally.Accepted-native, 10))
+	h.Set("X-Prometheus-Remote-Write-Samples-Written", strconv.FormatInt(res.tally.Accepted-native-exemplars, 10))
 	h.Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.FormatInt(native, 10))
-	h.Set("X-Prometheus-Remote-Write-Exemplars-Written", "0")
+	h.Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.FormatInt(exemplars, 10))
 }
 
 // take reads a request and hands it on. The refusal is of all of it.
@@ -103,8 +103,8 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request, source string, no
 	if res, ref = decode(body, h.doors.Newcomers(r.Context(), source)); ref != nil {
 		return refused(res.tally.Received, ref), ref
 	}
-	if len(res.series)+len(res.histograms) > 0 {
-		ref = h.doors.Deliver(r.Context(), &fact.Batch{Source: source, Received: now, Series: res.series, Histograms: res.histograms})
+	if len(res.series)+len(res.histograms)+len(res.exemplars) > 0 {
+		ref = h.doors.Deliver(r.Context(), &fact.Batch{Source: source, Received: now, Series: res.series, Histograms: res.histograms, Exemplars: res.exemplars})
 	}
 	res.tally.Settle(ref)
 	return res, ref

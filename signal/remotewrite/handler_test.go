@@ -111,7 +111,7 @@ func TestConcurrentSenders(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want, _, _, err := oracle(marshal(t, request(103)), d.Limits.WithDefaults())
+	want, _, _, _, err := oracle(marshal(t, request(103)), d.Limits.WithDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ type reading struct {
 	d       *decoder
 	symbols []symbol
 	refs    []uint32 // the label references of the series being read
+	attrs   []uint32 // and of its exemplar
 	size    int      // of the labels of all series, written out
 	version uint32   // of the families
 }
@@ -159,7 +160,7 @@ func malformed2(series int, what string) *signal.Refusal {
 // series reads one TimeSeries, the i-th of its request, and appends its points
 // to points.
 func (q *reading) series(res *result, i int, buf []byte, points []fact.Point) ([]fact.Point, *signal.Refusal) {
-	start, native := len(points), len(res.arena.points)
+	mark := res.mark(points)
 	q.refs = q.refs[:0]
 	var n counts
 	var told metadata
@@ -171,7 +172,7 @@ func (q *reading) series(res *result, i int, buf []byte, points []fact.Point) ([
 		}
 		switch field {
 		case v2Refs:
-			q.readRefs(&c, typ)
+			q.refs = q.readRefs(&c, typ, q.refs)
 		case v2Sample:
 			n.samples++
 			p, err := sample(c.Bytes())
@@ -182,7 +183,9 @@ func (q *reading) series(res *result, i int, buf []byte, points []fact.Point) ([
 			c.Fail(res.arena.histogram(c.Bytes()))
 		case v2Exemplar:
 			n.exemplars++
-			c.Bytes()
+			x, err := q.exemplar(c.Bytes())
+			c.Fail(err)
+			res.exemplars = append(res.exemplars, x)
 		case v2Metadata:
 			if c.Want(typ, wire.Bytes) {
 				c.Fail(told.read(c.Bytes()))
@@ -195,30 +198,31 @@ func (q *reading) series(res *result, i int, buf []byte, points []fact.Point) ([
 		return points, malformed2(i, c.Err().Error())
 	}
 	s, ref := q.resolve(res, i, &told)
-	return res.settle(i, s, ref, n, points, start, native)
+	return res.settle(i, s, ref, n, points, mark)
 }
 
-// readRefs reads label references, packed or not, as many as a series may have
-// and a few more, which are enough to refuse it.
-func (q *reading) readRefs(c *wire.Cursor, typ int) {
+// readRefs appends label references to refs, packed or not, as many as a series
+// may have and a few more, which are enough to refuse it.
+func (q *reading) readRefs(c *wire.Cursor, typ int, refs []uint32) []uint32 {
 	most := 2 * (q.d.limits.Labels + 1)
 	take := func(v uint64) {
-		if len(q.refs) < most {
-			q.refs = append(q.refs, uint32(v))
+		if len(refs) < most {
+			refs = append(refs, uint32(v))
 		}
 	}
 	if typ == wire.Varint {
 		take(c.Varint())
-		return
+		return refs
 	}
 	if !c.Want(typ, wire.Bytes) {
-		return
+		return refs
 	}
 	in := wire.Over(c.Bytes())
 	for in.More() {
 		take(in.Varint())
 	}
 	c.Fail(in.Err())
+	return refs
 }
 
 // metadata is what version 2 tells with each series.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,14 +53,14 @@ func request2(n int) *writev2.Request {
 
 // oracle2 decodes with the generated decoder, writes the request as one of
 // version 1, and asks the oracle of that.
-func oracle2(t *testing.T, body []byte, lim signal.Limits) (series []fact.Series, native []fact.HistogramSeries, refused int, err error) {
+func oracle2(t *testing.T, body []byte, lim signal.Limits) (series []fact.Series, native []fact.HistogramSeries, exemplars []fact.Exemplar, refused int, err error) {
 	t.Helper()
 	var r writev2.Request
 	if err := r.Unmarshal(body); err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, 0, err
 	}
 	if len(r.Symbols) > lim.Objects {
-		return nil, nil, 0, errors.New("too many symbols")
+		return nil, nil, nil, 0, errors.New("too many symbols")
 	}
 	one := &prompb.WriteRequest{}
 	text := func(ref uint32) string {
@@ -86,8 +87,15 @@ func oracle2(t *testing.T, body []byte, lim signal.Limits) (series []fact.Series
 		for _, s := range in.Samples {
 			ts.Samples = append(ts.Samples, prompb.Sample{Value: s.Value, Timestamp: s.Timestamp})
 		}
-		for range in.Exemplars {
-			ts.Exemplars = append(ts.Exemplars, prompb.Exemplar{})
+		for _, e := range in.Exemplars {
+			x := prompb.Exemplar{Value: e.Value, Timestamp: e.Timestamp}
+			dangles := func(ref uint32) bool { return int(ref) >= len(r.Symbols) }
+			if refs := e.LabelsRefs; len(refs)%2 == 0 && !slices.ContainsFunc(refs, dangles) {
+				for i := 0; i < len(refs); i += 2 {
+					x.Labels = append(x.Labels, prompb.Label{Name: r.Symbols[refs[i]], Value: r.Symbols[refs[i+1]]})
+				}
+			}
+			ts.Exemplars = append(ts.Exemplars, x)
 		}
 		for i := range in.Histograms {
 			b, err := in.Histograms[i].Marshal()
@@ -102,17 +110,17 @@ func oracle2(t *testing.T, body []byte, lim signal.Limits) (series []fact.Series
 		one.Timeseries = append(one.Timeseries, ts)
 	}
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, 0, err
 	}
 	return oracle(marshal(t, one), lim)
 }
 
 func same2(t *testing.T, d *decoder, body []byte) {
 	t.Helper()
-	want, native, refused, err := oracle2(t, body, d.limits)
+	want, native, exemplars, refused, err := oracle2(t, body, d.limits)
 	got, ref := d.decode2(body, nil)
-	if err != nil && ref == nil && (got.tally.Refused[signal.Exemplar] > 0 || strings.Contains(err.Error(), "StartTimestamp")) {
-		return // what is refused, or of no use, is not read
+	if err != nil && ref == nil && strings.Contains(err.Error(), "StartTimestamp") {
+		return // what is of no use is not read
 	}
 	if err == nil && ref != nil && (strings.Contains(ref.Error(), "it ends within a field") || ref.Reason == signal.TooLarge) {
 		return
@@ -139,6 +147,7 @@ func same2(t *testing.T, d *decoder, body []byte) {
 		}
 	}
 	sameNative(t, body, got.histograms, native)
+	sameExemplars(t, body, got.exemplars, exemplars)
 }
 
 // Whatever is in a request of version 2, the decoder and the generated one
@@ -184,8 +193,15 @@ func randomRequest2(r *rand.Rand) *writev2.Request {
 			ts.Histograms = append(ts.Histograms, writev2.Histogram{})
 			_ = ts.Histograms[i].Unmarshal(b)
 		}
-		for range in.Exemplars {
-			ts.Exemplars = append(ts.Exemplars, writev2.Exemplar{Value: 1})
+		for _, e := range in.Exemplars {
+			x := writev2.Exemplar{Value: e.Value, Timestamp: e.Timestamp}
+			for _, l := range e.Labels {
+				x.LabelsRefs = append(x.LabelsRefs, table.Symbolize(l.Name), table.Symbolize(l.Value))
+			}
+			if r.IntN(10) == 0 {
+				x.LabelsRefs = append(x.LabelsRefs, uint32(r.IntN(60)))
+			}
+			ts.Exemplars = append(ts.Exemplars, x)
 		}
 		if r.IntN(2) == 0 {
 			ts.Metadata = writev2.Metadata{Type: writev2.Metadata_MetricType(r.IntN(9)), HelpRef: table.Symbolize([]string{"", "Help.", "\xff", strings.Repeat("h", 5000)}[r.IntN(4)])}

@@ -103,7 +103,7 @@ func (s *Sink) Events() (out []fact.Event) {
 // Items counts the items that were appended, as the doors count them.
 func (s *Sink) Items() (n int64) {
 	for _, b := range s.Batches() {
-		n += int64(b.Samples() + len(b.Spans) + len(b.Lines) + len(b.Changes) + len(b.Events))
+		n += int64(b.Samples() + len(b.Exemplars) + len(b.Spans) + len(b.Lines) + len(b.Changes) + len(b.Events))
 	}
 	return n
 }

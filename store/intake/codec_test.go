@@ -103,6 +103,18 @@ func TestBatchesFromBeforeShapes(t *testing.T) {
 	}
 }
 
+// exemplars has them beside what they are of.
+func exemplars() *fact.Batch {
+	b := shapes()
+	of := b.Histograms[0].Labels
+	b.Exemplars = []fact.Exemplar{
+		{Series: of, Attrs: fact.LabelsOf("span_id", "ab", "trace_id", "cd"), T: 1764000000001, V: 0.25},
+		{Series: of, Attrs: fact.LabelsOf("trace_id", "ef"), T: math.MinInt64, V: math.Inf(-1)},
+		{},
+	}
+	return b
+}
+
 func TestRoundTrip(t *testing.T) {
 	long := fact.Batch{Source: strings.Repeat("long", 1000), Events: []fact.Event{{Body: strings.Repeat("long", 1000)}}}
 	for _, tt := range []struct {
@@ -116,6 +128,7 @@ func TestRoundTrip(t *testing.T) {
 		{"remote write", remoteWrite(50, 8, 3)},
 		{"lines", logLines(100)},
 		{"other shapes", shapes()},
+		{"exemplars", exemplars()},
 		{"incompressible", incompressible(4096)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

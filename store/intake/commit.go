@@ -105,7 +105,7 @@ const reserved = 64
 // save and say what they have done with, so that a full log does not stay full;
 // changes and events, which are few and of which people and the gate tell.
 func urgent(b *fact.Batch) bool {
-	return len(b.Series) == 0 && len(b.Spans) == 0 && len(b.Lines) == 0 && !hasShapes(b)
+	return len(b.Series) == 0 && len(b.Spans) == 0 && len(b.Lines) == 0 && !hasShapes(b) && len(b.Exemplars) == 0
 }
 
 func split(group []*pending) (first, rest []*pending) {

@@ -69,6 +69,9 @@ func (d *Decoder) Decode(data []byte) (*fact.Batch, error) {
 	if data[1]&flagShapes != 0 {
 		r.shapes(b)
 	}
+	if data[1]&flagExemplars != 0 {
+		b.Exemplars = r.exemplars(b.Received)
+	}
 	if r.bad == "" && len(r.rest) > 0 {
 		r.fail("bytes after the end")
 	}

@@ -15,10 +15,11 @@ import (
 const codecVersion = 1
 
 const (
-	flagS2     = 1 << 0 // the body is an s2 block after its uvarint raw length
-	flagLines  = 1 << 1 // lines follow the events; without lines it is not set
-	flagShapes = 1 << 2 // histograms and deltas follow; without any it is not set
-	knownFlags = flagS2 | flagLines | flagShapes
+	flagS2        = 1 << 0 // the body is an s2 block after its uvarint raw length
+	flagLines     = 1 << 1 // lines follow the events; without lines it is not set
+	flagShapes    = 1 << 2 // histograms and deltas follow; without any it is not set
+	flagExemplars = 1 << 3 // exemplars follow; without any it is not set
+	knownFlags    = flagS2 | flagLines | flagShapes | flagExemplars
 )
 
 // compressFrom is the body size from which compression is tried. Below it the
@@ -80,6 +81,10 @@ func (e *encoder) encode(dst []byte, b *fact.Batch) []byte {
 	if hasShapes(b) {
 		flags |= flagShapes
 		e.shapes(b)
+	}
+	if len(b.Exemplars) > 0 {
+		flags |= flagExemplars
+		e.exemplars(b)
 	}
 	if len(e.body) < compressFrom || len(e.body) > MaxBatch { // too long: Append refuses it by its size
 		return append(append(dst, codecVersion, flags), e.body...)

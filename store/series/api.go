@@ -19,12 +19,10 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/route"
 	"github.com/prometheus/prometheus/config"
-	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/scrape"
-	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/util/features"
 	"github.com/prometheus/prometheus/util/notifications"
@@ -80,8 +78,8 @@ func newRouter(s *Store, started time.Time) http.Handler {
 	api := apiv1.NewAPI(
 		s.engine,
 		s.db,
-		nil, // nothing is appended here
-		none,
+		nil,  // nothing is appended here
+		s.db, // exemplars
 		func(context.Context) apiv1.ScrapePoolsRetriever { return none },
 		func(ctx context.Context) apiv1.TargetRetriever {
 			if ctx.Value(wantMetadata{}) != nil {
@@ -155,14 +153,6 @@ func (nothing) AlertingRules() []*rules.AlertingRule        { return nil }
 
 func (nothing) ScrapePoolConfig(name string) (*config.ScrapeConfig, error) {
 	return nil, fmt.Errorf("there is no scrape pool %q: nothing is scraped here", name)
-}
-
-func (nothing) ExemplarQuerier(context.Context) (storage.ExemplarQuerier, error) {
-	return nothing{}, nil
-}
-
-func (nothing) Select(int64, int64, ...[]*labels.Matcher) ([]exemplar.QueryResult, error) {
-	return []exemplar.QueryResult{}, nil
 }
 
 // wantMetadata marks the context of a request for /metadata, for which alone

@@ -24,11 +24,15 @@ type Result struct {
 	Conflict   int // another value is stored for this series at this time
 	Invalid    int // no series can have these labels
 	TooMany    int // of a series beyond Options.MaxSeries
+
+	// Exemplars only.
+	NoSeries    int // its series is not in memory
+	OldExemplar int // not newer than the newest of its series, or there already
 }
 
 // Quarantined counts the samples that were neither stored nor there already.
 func (r Result) Quarantined() int {
-	return r.TooOld + r.TooNew + r.OutOfOrder + r.Conflict + r.Invalid + r.TooMany
+	return r.TooOld + r.TooNew + r.OutOfOrder + r.Conflict + r.Invalid + r.TooMany + r.NoSeries + r.OldExemplar
 }
 
 // plus returns the counts of both.
@@ -37,6 +41,7 @@ func (r Result) plus(o Result) Result {
 		Stored: r.Stored + o.Stored, Duplicate: r.Duplicate + o.Duplicate,
 		TooOld: r.TooOld + o.TooOld, TooNew: r.TooNew + o.TooNew, OutOfOrder: r.OutOfOrder + o.OutOfOrder,
 		Conflict: r.Conflict + o.Conflict, Invalid: r.Invalid + o.Invalid, TooMany: r.TooMany + o.TooMany,
+		NoSeries: r.NoSeries + o.NoSeries, OldExemplar: r.OldExemplar + o.OldExemplar,
 	}
 }
 
@@ -52,6 +57,8 @@ func (r Result) Reasons(yield func(reason string, n int) bool) {
 		{"conflict", r.Conflict},
 		{"invalid", r.Invalid},
 		{"too_many_series", r.TooMany},
+		{"no_series", r.NoSeries},
+		{"old_exemplar", r.OldExemplar},
 	} {
 		if p.n > 0 && !yield(p.reason, p.n) {
 			return

@@ -147,12 +147,12 @@ func (k *Keeper) mended() {
 
 // take brings one batch into the store.
 func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
-	if len(b.Series)+len(b.Histograms)+len(b.Deltas) > 0 && b.Received >= k.skip {
+	if len(b.Series)+len(b.Histograms)+len(b.Deltas)+len(b.Exemplars) > 0 && b.Received >= k.skip {
 		res, err := k.append(ctx, b)
 		if err != nil {
 			return err
 		}
-		k.tally.add(b.Source, b.Samples(), res)
+		k.tally.add(b.Source, b.Samples()+len(b.Exemplars), res)
 		k.samples = true
 	}
 	k.done = seq

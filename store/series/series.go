@@ -38,6 +38,10 @@ type Options struct {
 	// quarantined. Some 2.5 kB each. Default 1,000,000.
 	MaxSeries int
 
+	// MaxExemplars is how many exemplars there are in memory, the newest. Some
+	// 300 bytes each. Default 20,000.
+	MaxExemplars int
+
 	// QueryTimeout, QueryConcurrency and QuerySamples bound the queries: how long one
 	// may take (default 30 s), how many run at once, the others wait (default 8),
 	// and how many samples one may hold in memory (default 10 million, 160 MB).
@@ -69,6 +73,7 @@ func (o Options) withDefaults() Options {
 	num(&o.QueryConcurrency, 8)
 	num(&o.QuerySamples, 10_000_000)
 	num(&o.MaxSeries, 1_000_000)
+	num(&o.MaxExemplars, 20_000)
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 8 << 30
 	}
@@ -89,6 +94,7 @@ func (o Options) tsdbOptions() *tsdb.Options {
 	t.WALSegmentSize = 32 << 20 // the last segment is synced again and again, and replayed at start
 	t.StripeSize = 1 << 12      // 16,384 by default, for millions of series
 	t.HeadChunksWriteBufferSize = 512 << 10
+	t.EnableExemplarStorage, t.MaxExemplars = true, int64(o.MaxExemplars)
 	t.IsolationDisabled = true // a query may see part of a batch: a batch is a request, not a whole scrape
 	return t
 }

@@ -68,11 +68,17 @@ func (s *stored) stale() bool {
 // series has (docs/decisions/0006-deltas-are-added-up-by-the-store.md).
 func (s *Store) AppendBatch(ctx context.Context, b *fact.Batch, limit int64) (Result, error) {
 	res, err := s.AppendUntil(ctx, b.Series, limit)
-	if err != nil || len(b.Histograms)+len(b.Deltas) == 0 {
-		return res, err
+	if err == nil && len(b.Histograms)+len(b.Deltas) > 0 {
+		var more Result
+		more, err = s.appendShapes(ctx, b, limit)
+		res = res.plus(more)
 	}
-	more, err := s.appendShapes(ctx, b, limit)
-	return res.plus(more), err
+	if err == nil && len(b.Exemplars) > 0 {
+		var more Result
+		more, err = s.appendExemplars(ctx, b.Exemplars, limit)
+		res = res.plus(more)
+	}
+	return res, err
 }
 
 func (s *Store) appendShapes(ctx context.Context, b *fact.Batch, limit int64) (Result, error) {
