@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -110,6 +111,7 @@ func TestGRPCNonsense(t *testing.T) {
 	tr := &http.Transport{Protocols: new(http.Protocols)}
 	tr.Protocols.SetUnencryptedHTTP2(true)
 	defer tr.CloseIdleConnections()
+	ofThree := proto3(t, traces(3))
 	const traces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 	for _, tt := range []struct {
 		name, path, typ, enc, body string
@@ -122,6 +124,8 @@ func TestGRPCNonsense(t *testing.T) {
 		{"an unknown compression", traces, "application/grpc", "zip", "\x01\x00\x00\x00\x01a", codes.InvalidArgument, `encoding "zip" is not taken here`},
 		{"not gzip", traces, "application/grpc", "gzip", "\x01\x00\x00\x00\x01a", codes.InvalidArgument, "not gzip"},
 		{"too long", traces, "application/grpc", "", "\x00\xff\xff\xff\xff", codes.ResourceExhausted, "4294967295 bytes, more than"},
+		{"not zstd", traces, "application/grpc", "zstd", "\x01\x00\x00\x00\x01a", codes.InvalidArgument, "not zstd"},
+		{"zstd", traces, "application/grpc", "zstd", frameZstd(t, ofThree), codes.OK, ""},
 		{"nothing in it", traces, "application/grpc", "", "\x00\x00\x00\x00\x00", codes.OK, ""},
 	} {
 		req, err := http.NewRequest("POST", "http://"+addr+tt.path, strings.NewReader(tt.body))
@@ -145,6 +149,20 @@ func TestGRPCNonsense(t *testing.T) {
 		t.Errorf("a browser: %v %v", resp, err)
 	}
 	signaltest.Law(t, d, sink)
+	if b := sink.Batches(); len(b) != 1 || len(b[0].Spans) != 3 {
+		t.Errorf("%d batches came, want the one with three spans", len(b))
+	}
+}
+
+// frameZstd is a message of gRPC, compressed.
+func frameZstd(t *testing.T, msg []byte) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := w.EncodeAll(msg, nil)
+	return string(append(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(packed))), packed...))
 }
 
 func FuzzGRPCMessage(f *testing.F) {

@@ -118,8 +118,8 @@ func (g *grpcDoor) message(r *http.Request) (body []byte, free func(), ref *sign
 	}
 	enc := ""
 	if head[0]&1 != 0 {
-		if enc = r.Header.Get("Grpc-Encoding"); enc != "gzip" {
-			return nil, nil, signal.Refuse(signal.Unsupported, "grpc-encoding", fmt.Sprintf("encoding %q is not taken here", signal.Cut(enc, 40)), "send none or gzip")
+		if enc = r.Header.Get("Grpc-Encoding"); enc != "gzip" && enc != "zstd" {
+			return nil, nil, signal.Refuse(signal.Unsupported, "grpc-encoding", fmt.Sprintf("encoding %q is not taken here", signal.Cut(enc, 40)), "send none, gzip or zstd")
 		}
 	}
 	n := int64(binary.BigEndian.Uint32(head[1:]))
