@@ -13,10 +13,13 @@ import (
 // that others need not wait for.
 const served = 5 * time.Second
 
-// A Crowd bounds the connections of one server. When one too many comes, the one
-// that has been idle longest is closed; if none is idle, the one whose request
-// takes longest, if it takes long; if none does, the newcomer. So a thousand
-// that only hold the door open do not keep out one that has something to say.
+// A Crowd bounds the connections of one server. When one too many comes, one is
+// closed of those that have never finished a request, while there are such: the
+// one that has been idle longest; if none is idle, the one whose request takes
+// longest, if it takes long; if none does, the newcomer. Only when all have
+// finished one the same goes for them. So thousands that only hold the door open,
+// or send a byte a second, neither keep out one that has something to say nor
+// cost a place one that has said something.
 // Its State is an [http.Server]'s ConnState. It is safe for concurrent use.
 type Crowd struct {
 	most   int
@@ -29,8 +32,9 @@ type Crowd struct {
 
 // presence is since when a connection is idle, or busy.
 type presence struct {
-	busy  bool
-	since time.Time
+	busy   bool
+	proven bool // has finished a request
+	since  time.Time
 }
 
 // NewCrowd returns a crowd of at most so many connections. closed counts those
@@ -57,8 +61,9 @@ func (c *Crowd) State(conn net.Conn, st http.ConnState) {
 			c.conns[conn] = presence{since: now}
 		}
 	case http.StateActive, http.StateIdle:
-		if _, here := c.conns[conn]; here {
-			c.conns[conn] = presence{busy: st == http.StateActive, since: now}
+		if was, here := c.conns[conn]; here {
+			busy := st == http.StateActive
+			c.conns[conn] = presence{busy: busy, proven: was.proven || was.busy && !busy, since: now}
 		}
 	default:
 		delete(c.conns, conn)
@@ -75,8 +80,12 @@ func (c *Crowd) State(conn net.Conn, st http.ConnState) {
 // dispensable returns the connection that is to be closed for another.
 func (c *Crowd) dispensable(now time.Time) (out net.Conn) {
 	var worst presence
+	proven := true // all of them
+	for _, p := range c.conns {
+		proven = proven && p.proven
+	}
 	for conn, p := range c.conns {
-		if p.busy && now.Sub(p.since) < served {
+		if p.proven && !proven || p.busy && now.Sub(p.since) < served {
 			continue
 		}
 		if out == nil || worst.busy && !p.busy || worst.busy == p.busy && p.since.Before(worst.since) {

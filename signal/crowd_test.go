@@ -51,6 +51,37 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// One that has finished a request keeps its place while others have not.
+func TestCrowdKeepsWhoHasProvenItself(t *testing.T) {
+	now := time.Unix(0, 0)
+	c := signal.NewCrowd(2, func() time.Time { return now }, nil)
+	come := func(busy bool) *pipe {
+		p := &pipe{}
+		c.State(p, http.StateNew)
+		if busy {
+			c.State(p, http.StateActive)
+		}
+		return p
+	}
+	steady := come(true)
+	c.State(steady, http.StateIdle)
+	now = now.Add(time.Hour)
+	slow := come(true)
+	if second := come(true); steady.closed || slow.closed || !second.closed {
+		t.Error("another that has finished nothing went before the one that has")
+	}
+	now = now.Add(10 * time.Second)
+	third := come(false)
+	if steady.closed || !slow.closed || third.closed {
+		t.Error("one that is slow keeps its place")
+	}
+	c.State(third, http.StateActive)
+	c.State(third, http.StateIdle)
+	if fourth := come(false); !steady.closed || third.closed || fourth.closed {
+		t.Error("of two that have finished one, the longest idle was to go")
+	}
+}
+
 // Two thousand that only hold the door open keep nobody out.
 func TestIdleClientsKeepNobodyOut(t *testing.T) {
 	c := signal.NewCrowd(100, time.Now, nil)

@@ -39,7 +39,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(up(), worker(), replay(), demonstrate(), demoService(), version())
+	root.AddCommand(up(), worker(), replay(), demonstrate(), demoService(), trials(), version())
 	root.AddCommand(cli.Commands()...)
 	err := root.ExecuteContext(ctx)
 	if exit := cli.Exit(0); err != nil && !errors.As(err, &exit) {

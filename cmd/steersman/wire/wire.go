@@ -140,6 +140,8 @@ func (w *worker) build() error {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	w.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_ceiling_bytes", Help: "What --memory allows."}, func() float64 { return float64(w.budget.ceiling) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_used_bytes", Help: "What the runtime holds of the system, files aside."}, func() float64 { return float64(used()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": w.opt.Version}}, func() float64 { return 1 }))
 	for _, step := range []func() error{w.openStores, w.openGovern, w.openGate, w.openWatch, w.openDoors} {
 		if err := step(); err != nil {
