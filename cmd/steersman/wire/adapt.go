@@ -18,7 +18,6 @@ import (
 	"github.com/steersman-ops/steersman/signal/topology"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
-	"github.com/steersman-ops/steersman/store/series"
 	"github.com/steersman-ops/steersman/watch"
 	"github.com/steersman-ops/steersman/watch/metrics"
 	"github.com/steersman-ops/steersman/watch/remedy"
@@ -49,12 +48,16 @@ func (l lasting) open(ctx context.Context) ([]fact.Incident, []fact.Finding, err
 // derived stores the series that the watcher makes. Like the keeper, the
 // watcher waits for a store that cannot take them, as on a full disk.
 type derived struct {
-	store *series.Store
-	log   *slog.Logger
+	series *opening
+	log    *slog.Logger
 }
 
 func (d derived) Append(ctx context.Context, s []fact.Series) error {
-	_, err := d.store.Append(ctx, s)
+	store, err := d.series.wait(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = store.Append(ctx, s)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -62,7 +65,12 @@ func (d derived) Append(ctx context.Context, s []fact.Series) error {
 	return fmt.Errorf("%w: %w", fact.ErrBusy, err)
 }
 
-func (d derived) Sync() error { return d.store.Sync() }
+func (d derived) Sync() error {
+	if store := d.series.now(); store != nil {
+		return store.Sync()
+	}
+	return nil // nothing was appended yet
+}
 
 // journal is the gate's and governance's view of the records.
 type journal struct{ *records.Store }
@@ -85,10 +93,14 @@ func (p proof) Append(ctx context.Context, key, kind string, at time.Time, body 
 }
 
 // prober asks one number of the series store.
-type prober struct{ store *series.Store }
+type prober struct{ series *opening }
 
 func (p prober) Probe(ctx context.Context, query string, at time.Time) (float64, bool, error) {
-	vs, err := p.store.Instant(ctx, query, at)
+	store := p.series.now()
+	if store == nil {
+		return 0, false, errOpening
+	}
+	vs, err := store.Instant(ctx, query, at)
 	switch {
 	case err != nil:
 		return 0, false, err

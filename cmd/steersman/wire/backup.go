@@ -73,7 +73,13 @@ func (w *worker) collect(ctx context.Context, dir string) error {
 	}
 	for _, copied := range []func() error{
 		func() error { return copyFile(dir, w.cfg.DataDir, "watch/watch.snapshot") },
-		func() error { return w.series.Backup(ctx, filepath.Join(dir, "series")) },
+		func() error {
+			s, err := w.series.wait(ctx)
+			if err != nil {
+				return err
+			}
+			return s.Backup(ctx, filepath.Join(dir, "series"))
+		},
 		func() error { return w.lines.Backup(ctx, filepath.Join(dir, "lines")) },
 		func() error { return w.records.Backup(ctx, filepath.Join(dir, "records.db")) },
 		func() error { return w.ledger.Backup(ctx, filepath.Join(dir, "ledger")) },

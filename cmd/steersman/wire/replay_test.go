@@ -123,7 +123,11 @@ func kept(t *testing.T, dir string) {
 	if err := w.openStores(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.series.Instant(t.Context(), `count_over_time(queue_length{service_name="payment"}[10m])`, time.Unix(1_600_000_300, 0))
+	store, err := w.series.wait(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := store.Instant(t.Context(), `count_over_time(queue_length{service_name="payment"}[10m])`, time.Unix(1_600_000_300, 0))
 	if err != nil || len(got) != 1 || got[0].V != 300 {
 		t.Errorf("of 300 samples there are %v, %v", got, err)
 	}

@@ -177,7 +177,7 @@ func (w *worker) site(open bool) http.Handler {
 	mux.Handle("POST "+loki.Path, w.doors.Admit("loki", open, loki.NewHandler(w.doors)))
 	mux.Handle("/hooks/", hook.NewHandler(w.doors, open))
 	data := http.NewServeMux()
-	data.Handle("/api/v1/", w.series.Handler())
+	data.Handle("/api/v1/", w.series)
 	data.Handle("GET /metrics", promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}))
 	reads := w.open(data)
 	for _, p := range []string{"/api/v1/", "/metrics"} {
@@ -222,9 +222,10 @@ func (w *worker) owned(next http.Handler) http.Handler {
 }
 
 // ready says whether what comes in is also being worked on. With a full disk it
-// is not, but people must get at the console all the more.
+// is not, but people must get at the console all the more. While the series are
+// being opened it is not either: what comes in is taken and waits.
 func (w *worker) ready(rw http.ResponseWriter, _ *http.Request) {
-	err := errors.Join(w.keeper.Stalled(), w.liner.Stalled(), w.ledger.Err())
+	err := errors.Join(w.stalled(), w.liner.Stalled(), w.ledger.Err())
 	switch {
 	case err == nil:
 		fmt.Fprintln(rw, "ready")

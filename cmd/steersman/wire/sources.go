@@ -33,7 +33,7 @@ func (w *worker) fixedSources() ([]signal.Named, error) {
 // sourceList joins what is known of the sources: the accounts of the doors, the
 // counts of the store, and the names that have a token.
 func (w *worker) sourceList() []api.Source {
-	counts := w.keeper.Counts()
+	counts := w.counts()
 	named := make(map[string]keyring.Source)
 	for _, n := range w.keyring.List() {
 		named[n.Name] = n

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/run"
@@ -67,14 +68,15 @@ type worker struct {
 	budget   budget
 	pressure pressure
 
-	ballast *disk.Ballast
-	intake  *intake.Log
-	series  *series.Store
-	keeper  *series.Keeper
-	liner   *lines.Keeper
-	lines   *lines.Store
-	records *records.Store
-	ledger  *ledger.Ledger
+	ballast  *disk.Ballast
+	follower watch.Follower // the intake log, for its readers
+	intake   *intake.Log
+	series   *opening
+	keeper   atomic.Pointer[series.Keeper] // nil until the series are open
+	liner    *lines.Keeper
+	lines    *lines.Store
+	records  *records.Store
+	ledger   *ledger.Ledger
 
 	stop     *watchdog.Switch
 	identity *identity.Identity
@@ -131,6 +133,9 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
+	if bad := (unfit{}); errors.As(err, &bad) {
+		return bad.error
+	}
 	return Broke{err}
 }
 
@@ -182,10 +187,12 @@ func (w *worker) openStores() (err error) {
 		return err
 	}
 	w.later(w.intake.Close)
-	if w.series, err = series.Open(w.path("series"), series.Options{
-		Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
-		MaxSeries: w.budget.series,
-		Version:   w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
+	if w.series, err = openLater(func() (*series.Store, error) {
+		return series.Open(w.path("series"), series.Options{
+			Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
+			MaxSeries: w.budget.series,
+			Version:   w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
+		})
 	}); err != nil {
 		return err
 	}
@@ -266,7 +273,7 @@ func (w *worker) openWatch() error {
 
 // follow makes the readers of the intake log.
 func (w *worker) follow(log watch.Follower, cfg watch.Config, out watch.Outbox) {
-	w.keeper = series.NewKeeper(w.series, log, series.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	w.follower = log
 	w.liner = lines.NewKeeper(w.lines, log, lines.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	w.watcher = watch.New(cfg, log, out, derived{w.series, w.log}, watch.Options{
 		Dir: w.path("watch"), OnChange: w.hint, Open: lasting{w.records}.open, Registerer: w.metrics, Logger: w.log,
@@ -300,7 +307,7 @@ func (w *worker) openDoors() error {
 	limits.KnownSeries = min(limits.KnownSeries, w.budget.series)
 	limits.ActiveSeries = min(limits.ActiveSeries, w.budget.series)
 	w.pressure.ceiling = w.budget.ceiling
-	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log, Keys: new(signal.Keys), Owner: w.identity.Owner, Known: w.series.Has}
+	w.doors = &signal.Doors{Sink: w.intake, Limits: limits, Short: w.pressure.high.Load, Sources: w.sources, Clock: time.Now, Logger: w.log, Keys: new(signal.Keys), Owner: w.identity.Owner, Known: w.series.has}
 	fixed, err := w.fixedSources()
 	if err != nil {
 		return err
@@ -313,7 +320,7 @@ func (w *worker) openDoors() error {
 func (w *worker) rooms(g *run.Group) {
 	add(g, w.stop.Run)
 	add(g, w.pressure.Run)
-	add(g, w.keeper.Run)
+	add(g, w.keep)
 	add(g, w.liner.Run)
 	add(g, w.watcher.Run)
 	add(g, w.gate.Run)
