@@ -13,6 +13,7 @@ const (
 	Service  EntityKind = "service"  // what callers call, however many instances run it
 	Instance EntityKind = "instance" // one process of a service
 	Host     EntityKind = "host"     // the machine or node below
+	Sender   EntityKind = "source"   // who sends telemetry; it tells of the other three
 )
 
 // An Entity is one thing that telemetry speaks of, under one name, whatever
@@ -36,6 +37,19 @@ func (e Entity) String() string {
 		return string(e.Kind) + ":" + e.Name
 	}
 	return string(e.Kind) + ":" + e.Namespace + "/" + e.Name
+}
+
+// SenderOf returns the entity of the source with that name, as doors name them:
+// "prometheus", "otlp/payment". What cannot stand in a text form is replaced.
+func SenderOf(name string) Entity {
+	door, rest, ok := strings.Cut(strings.Trim(name, "/"), "/")
+	switch {
+	case door == "":
+		return Entity{Kind: Sender, Name: "(no name)"}
+	case ok:
+		return Entity{Kind: Sender, Namespace: door, Name: rest}
+	}
+	return Entity{Kind: Sender, Name: door}
 }
 
 // MarshalText writes the text form.
@@ -67,9 +81,9 @@ func ParseEntity(s string) (Entity, error) {
 		}
 	}
 	switch e.Kind {
-	case Service, Instance, Host:
+	case Service, Instance, Host, Sender:
 	default:
-		return Entity{}, fmt.Errorf("entity %q: kind %q is none of service, instance, host", s, kind)
+		return Entity{}, fmt.Errorf("entity %q: kind %q is none of service, instance, host, source", s, kind)
 	}
 	if e.Name == "" {
 		return Entity{}, fmt.Errorf("entity %q: no name", s)

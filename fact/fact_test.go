@@ -109,6 +109,9 @@ func TestEntity(t *testing.T) {
 	}{
 		{text: "service:payment", want: Entity{Kind: Service, Name: "payment"}},
 		{text: "service:shop/payment", want: Entity{Service, "shop", "payment"}},
+		{text: "source:otlp/payment", want: SenderOf("otlp/payment")},
+		{text: "source:prometheus", want: SenderOf("/prometheus/")},
+		{text: "source:(no name)", want: SenderOf("/")},
 		{text: "host:a", want: Entity{Kind: Host, Name: "a"}},
 		{text: "", want: Entity{}},
 		{text: "payment", err: "want kind:name"},

@@ -97,9 +97,7 @@ func (q *Quality) report(s *source) SourceReport {
 }
 
 func (s *source) windows(now int64) (short, long Counts) {
-	s.short.turn(now, shortPart)
-	s.long.turn(now, longPart)
-	return s.short.sum(), s.long.sum()
+	return s.short.sum(now, shortPart), s.long.sum(now, longPart)
 }
 
 func (s *source) score(now int64) (float64, string) {

@@ -52,6 +52,8 @@ type source struct {
 	total Counts
 	short window // the last seconds
 	long  window // the last minutes
+
+	troubles [steps]trouble
 }
 
 // arrival is what is known of the time of a batch.
@@ -170,9 +172,14 @@ func (w *window) turn(now, lasts int64) *Counts {
 	return &w.Parts[w.At%int64(len(w.Parts))]
 }
 
-func (w *window) sum() (c Counts) {
-	for i := range w.Parts {
-		c.plus(&w.Parts[i])
+// sum is what was counted in the parts that are not too old by now. It changes
+// nothing, so that asking leaves no trace.
+func (w *window) sum(now, lasts int64) (c Counts) {
+	newest := now / lasts
+	for at := newest - int64(len(w.Parts)) + 1; at <= newest; at++ {
+		if at <= w.At && w.At-at < int64(len(w.Parts)) && at >= 0 {
+			c.plus(&w.Parts[at%int64(len(w.Parts))])
+		}
 	}
 	return c
 }

@@ -1,5 +1,7 @@
 package quality
 
+import "strings"
+
 // A Step is one named and versioned rule.
 type Step uint8
 
@@ -94,4 +96,16 @@ func (c *Counts) plus(o *Counts) {
 		c[s].Seen += o[s].Seen
 		c[s].Flagged += o[s].Flagged
 	}
+}
+
+// name is the step's without its version.
+func (s Step) name() string {
+	name, _, _ := strings.Cut(s.String(), "/")
+	return name
+}
+
+// version is the step's without its name.
+func (s Step) version() string {
+	_, version, _ := strings.Cut(s.String(), "/")
+	return version
 }
