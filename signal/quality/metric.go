@@ -27,7 +27,7 @@ const (
 	rangeRows  = 500
 	rangeFor   = 30 * 60_000 // ms
 	rangeTaken = 30 * 60_000 // outside for so long is the new range
-	otherTaken = 10 * 60_000 // another type or unit for so long is the new one
+	otherTaken = 60 * 60_000 // another type or unit for so long is the new one
 )
 
 // within learns the range and tells a value outside it.
