@@ -17,9 +17,11 @@ type metric struct {
 	low, high float64 // of its gauges
 	rows      uint32  // that were learned
 	since     int64   // time of the first row, ms
+	last      int64   // and of the last that was learned
 	outside   int64   // time of the first of the rows that are outside, ms; 0: the last was not
 	other     int64   // when another type or unit was first declared, ms; 0: it is as before
-	fixed     bool    // by a person: what is outside stays so
+	fixed     bool    // by a contract: what is outside stays so
+	seen, nan uint32  // rows within a minute, and those that are no number; only while it is fixed
 }
 
 // The bounds of range/1, unit_change/1 and type_change/1.
@@ -44,11 +46,12 @@ func (m *metric) within(v float64, t int64) (flagged uint32) {
 	}
 	if !m.fixed && (m.rows < rangeRows || t-m.since < rangeFor) {
 		m.rows++
+		m.last = t
 		m.low, m.high = min(m.low, v), max(m.high, v)
 		return 0
 	}
 	low, high := m.bounds()
-	if v >= low && v <= high || v == 0 {
+	if v >= low && v <= high || v == 0 && !m.fixed {
 		m.outside = 0
 		if !m.fixed {
 			m.low, m.high = min(m.low, v), max(m.high, v)
@@ -62,6 +65,13 @@ func (m *metric) within(v float64, t int64) (flagged uint32) {
 		m.low, m.high, m.outside = min(m.low, v), max(m.high, v), 0
 	}
 	return 1 << Range
+}
+
+// count counts a row of a metric in a contract.
+func (m *metric) count(v float64) {
+	if m.seen++; v != v && math.Float64bits(v) != staleBits {
+		m.nan++
+	}
 }
 
 // bounds is the range with its margin. Zero is always inside: it is what idle

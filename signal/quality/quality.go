@@ -87,6 +87,7 @@ func own(name string) bool { return name == fact.ClockSource || name == "desk" |
 func (q *Quality) Observe(b *fact.Batch) {
 	q.now = max(q.now, b.Received)
 	if own(b.Source) {
+		q.events(b)
 		q.sweep()
 		return
 	}
@@ -129,7 +130,7 @@ func (q *Quality) rows(s *source, a *arrival, b *fact.Batch) {
 		in := &b.Series[i]
 		x, known := q.find(s, in.Ref, in.Labels, in.Type, in.Unit, len(in.Points), a)
 		for j := range in.Points {
-			q.row(s, a, x, in.Labels, in.Points[j].T, in.Points[j].V, known)
+			q.row(s, a, x, in.Labels, in.Type, in.Unit, in.Points[j].T, in.Points[j].V, known)
 			known = 0
 		}
 	}
@@ -137,7 +138,7 @@ func (q *Quality) rows(s *source, a *arrival, b *fact.Batch) {
 		in := &b.Deltas[i]
 		x, known := q.find(s, 0, in.Labels, fact.Delta, in.Unit, len(in.Points), a)
 		for j := range in.Points {
-			q.row(s, a, x, in.Labels, in.Points[j].T, in.Points[j].V, known)
+			q.row(s, a, x, in.Labels, fact.Delta, in.Unit, in.Points[j].T, in.Points[j].V, known)
 			known = 0
 		}
 	}
@@ -145,7 +146,7 @@ func (q *Quality) rows(s *source, a *arrival, b *fact.Batch) {
 		in := &b.Histograms[i]
 		x, known := q.find(s, 0, in.Labels, histogramType(in.Type), in.Unit, len(in.Points), a)
 		for j := range in.Points {
-			q.row(s, a, x, in.Labels, in.Points[j].T, countOf(in.Points[j].H), known)
+			q.row(s, a, x, in.Labels, histogramType(in.Type), in.Unit, in.Points[j].T, countOf(in.Points[j].H), known)
 			known = 0
 		}
 	}
@@ -169,17 +170,24 @@ func (q *Quality) time(s *source, a *arrival, t int64) {
 
 // row judges one sample. x is nil where the series is not remembered; known is
 // what is flagged already.
-func (q *Quality) row(s *source, a *arrival, x *series, l fact.Labels, t int64, v float64, known uint32) {
+func (q *Quality) row(s *source, a *arrival, x *series, l fact.Labels, kind fact.SeriesType, unit string, t int64, v float64, known uint32) {
 	q.seen.rows++
 	f := known | a.row(t)
 	if x != nil {
 		q.seen.samples++
 		q.seen.counted += uint64(x.flags & isCounter)
+		m := &q.metrics[x.metric]
 		if t <= a.ahead { // a row from the future would make all others old
-			f |= x.sample(t, v, &q.metrics[x.metric])
+			f |= x.sample(t, v, m)
 		}
 		if v != v && math.Float64bits(v) == staleBits && s.ends() {
 			f |= 1 << NullRate
+		}
+		if m.fixed && x.metric != 0 {
+			m.count(v)
+			if f&(1<<Range|1<<TypeChange|1<<UnitChange) != 0 {
+				s.broken(m, q.now, t, v, kind, unit, f)
+			}
 		}
 	}
 	if f != 0 {
@@ -246,6 +254,7 @@ func (q *Quality) join(s *source, x *series, l fact.Labels, kind fact.SeriesType
 			q.over.Metrics++
 		} else {
 			name = strings.Clone(name)
+			s.breach(q.now, "schema", name, 1, "a metric that is not in the contract")
 			q.metrics[i] = metric{name: name, kind: kind, unit: strings.Clone(unit)}
 			s.metrics[name] = i
 		}
@@ -310,6 +319,9 @@ func (q *Quality) sweep() {
 		return
 	}
 	q.swept = minute
+	for _, s := range q.sources {
+		q.audit(s)
+	}
 	before := q.series.n
 	q.series.sweep(func(x *series) bool {
 		if uint16(minute)-x.used <= forgetAfter {

@@ -45,6 +45,10 @@ type Options struct {
 	// SnapshotEvery is the least log time between two snapshots; a large state is
 	// written less often. Default 10 s.
 	SnapshotEvery time.Duration
+	// Agreed gives, at the start, the contracts that people have agreed to, for
+	// the case that the log does not hold all of them any more. Nil: there are
+	// none.
+	Agreed func(context.Context) ([]fact.Contract, error)
 	// Out takes the findings; nil: nobody wants them.
 	Out        Outbox
 	OnFinding  func(id string) // is told of each that was put; nil: nobody is
@@ -99,6 +103,9 @@ func (r *Reader) Run(ctx context.Context) error {
 	if err := r.restore(); err != nil {
 		return fmt.Errorf("quality: %w", err)
 	}
+	if err := r.agreed(ctx); err != nil {
+		return fmt.Errorf("quality: %w", err)
+	}
 	r.log.Keep(Consumer, r.seq)
 	err := r.log.Follow(ctx, r.seq, func(seq uint64, b *fact.Batch) error { return r.take(ctx, seq, b) })
 	if ctx.Err() == nil {
@@ -127,6 +134,23 @@ func (r *Reader) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 	r.seq = seq
 	r.mu.Unlock()
 	r.saveIfDue()
+	return nil
+}
+
+// agreed takes in the contracts that are on record.
+func (r *Reader) agreed(ctx context.Context) error {
+	if r.opt.Agreed == nil {
+		return nil
+	}
+	list, err := r.opt.Agreed(ctx)
+	if err != nil {
+		return fmt.Errorf("read the contracts: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range list {
+		r.q.Agree(c)
+	}
 	return nil
 }
 
@@ -256,6 +280,34 @@ func (r *Reader) Report() []SourceReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.q.Report()
+}
+
+// A Contracted is what a source should send, and how it does not.
+type Contracted struct {
+	Agreed   *fact.Contract // that a person has agreed to; nil: there is none
+	Inferred *fact.Contract // from what it sends; nil: see Early
+	Early    string         // why none could be inferred yet
+	Breaches []Breach       // of the one that was agreed to
+}
+
+// Contract returns the contracts of a source.
+func (r *Reader) Contract(name string) (c Contracted, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if agreed, breaches, ok := r.q.Agreed(name); ok {
+		c.Agreed, c.Breaches = &agreed, breaches
+	}
+	inferred, err := r.q.Infer(name)
+	var early *fact.Problem
+	switch {
+	case err == nil:
+		c.Inferred = &inferred
+	case errors.As(err, &early):
+		c.Early = early.Error()
+	default:
+		return c, err
+	}
+	return c, nil
 }
 
 // Of says how far what is known of an entity is to be trusted.

@@ -110,7 +110,7 @@ func (s *source) score(now int64) (float64, string) {
 
 // silent reports whether the source has not sent for much longer than usual.
 func (s *source) silent(now int64) bool {
-	return float64(now-s.last) > max(silentLeast, silentTimes*s.every)
+	return s.last > 0 && float64(now-s.last) > max(silentLeast, silentTimes*s.every)
 }
 
 // gone reports whether a source has been silent for so long that others must

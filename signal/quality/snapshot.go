@@ -3,6 +3,7 @@ package quality
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/gob"
@@ -53,6 +54,9 @@ type sourceState struct {
 	Total             Counts
 	Short, Long       window
 	Troubles          [steps]trouble
+	Sent              uint32
+	Contract          *fact.Contract
+	Breaches          []Breach
 	Names             []string // of its metrics, in order
 	Places            []uint32 // of these
 }
@@ -63,9 +67,10 @@ type metricState struct {
 	Unit           string
 	Low, High      float64
 	Rows           uint32
-	Since, Outside int64
-	Other          int64
+	Since, Last    int64
+	Outside, Other int64
 	Fixed          bool
+	Seen, Nan      uint32
 }
 
 // Save writes the whole state, as of the batch seq. q is not changed.
@@ -78,7 +83,7 @@ func (q *Quality) Save(to io.Writer, seq uint64) error {
 	}
 	for i := range q.metrics {
 		m := &q.metrics[i]
-		st.Metrics = append(st.Metrics, metricState{m.name, m.kind, m.unit, m.low, m.high, m.rows, m.since, m.outside, m.other, m.fixed})
+		st.Metrics = append(st.Metrics, metricState{m.name, m.kind, m.unit, m.low, m.high, m.rows, m.since, m.last, m.outside, m.other, m.fixed, m.seen, m.nan})
 	}
 	var head bytes.Buffer
 	if err := gob.NewEncoder(&head).Encode(&st); err != nil {
@@ -103,9 +108,14 @@ func (s *source) state() sourceState {
 	st := sourceState{
 		Name: s.name, Crowded: s.crowded, First: s.first, Last: s.last, Every: s.every, Delay: s.delay, Varies: s.varies, Batches: s.batches,
 		Skew: s.skew, Skewed: s.skewed, LateSince: s.lateSince, Minute: s.minute, Had: s.had, Fresh: s.fresh, Ended: s.ended,
-		Total: s.total, Short: s.short, Long: s.long, Troubles: s.troubles,
+		Total: s.total, Short: s.short, Long: s.long, Troubles: s.troubles, Sent: s.sent, Contract: s.contract,
 	}
 	st.About = slices.SortedFunc(maps.Keys(s.about), func(a, b fact.Entity) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range slices.SortedFunc(maps.Keys(s.breaches), func(a, b clauseOf) int {
+		return cmp.Or(cmp.Compare(a.clause, b.clause), cmp.Compare(a.metric, b.metric))
+	}) {
+		st.Breaches = append(st.Breaches, *s.breaches[k])
+	}
 	st.Names = slices.Sorted(maps.Keys(s.metrics))
 	for _, name := range st.Names {
 		st.Places = append(st.Places, s.metrics[name])
@@ -196,7 +206,7 @@ func (q *Quality) load(st *state, list []byte) error {
 	q.now, q.swept, q.over, q.free = st.Now, st.Swept, st.Over, st.Free
 	q.metrics = q.metrics[:0]
 	for _, m := range st.Metrics {
-		q.metrics = append(q.metrics, metric{name: m.Name, kind: m.Kind, unit: m.Unit, low: m.Low, high: m.High, rows: m.Rows, since: m.Since, outside: m.Outside, other: m.Other, fixed: m.Fixed})
+		q.metrics = append(q.metrics, metric{name: m.Name, kind: m.Kind, unit: m.Unit, low: m.Low, high: m.High, rows: m.Rows, since: m.Since, last: m.Last, outside: m.Outside, other: m.Other, fixed: m.Fixed, seen: m.Seen, nan: m.Nan})
 	}
 	for i := range st.Sources {
 		s, err := st.Sources[i].source(len(q.metrics))
@@ -228,10 +238,16 @@ func (st *sourceState) source(metrics int) (*source, error) {
 	s := &source{
 		name: st.Name, crowded: st.Crowded, first: st.First, last: st.Last, every: st.Every, delay: st.Delay, varies: st.Varies, batches: st.Batches,
 		skew: st.Skew, skewed: st.Skewed, lateSince: st.LateSince, minute: st.Minute, had: st.Had, fresh: st.Fresh, ended: st.Ended,
-		total: st.Total, short: st.Short, long: st.Long, troubles: st.Troubles, metrics: make(map[string]uint32), about: make(map[fact.Entity]bool),
+		total: st.Total, short: st.Short, long: st.Long, troubles: st.Troubles, sent: st.Sent, contract: st.Contract, metrics: make(map[string]uint32), about: make(map[fact.Entity]bool),
 	}
 	for _, e := range st.About {
 		s.about[e] = true
+	}
+	if s.contract != nil {
+		s.breaches = make(map[clauseOf]*Breach, len(st.Breaches))
+		for _, b := range st.Breaches {
+			s.breaches[clauseOf{b.Clause, b.Metric}] = &b
+		}
 	}
 	if len(st.Names) != len(st.Places) {
 		return nil, fmt.Errorf("source %q: %d names of %d metrics", st.Name, len(st.Names), len(st.Places))

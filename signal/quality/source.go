@@ -54,6 +54,10 @@ type source struct {
 	long  window // the last minutes
 
 	troubles [steps]trouble
+
+	sent     uint32         // batches
+	contract *fact.Contract // that a person has agreed to; nil: there is none
+	breaches map[clauseOf]*Breach
 }
 
 // arrival is what is known of the time of a batch.
@@ -89,7 +93,13 @@ func (s *source) came(now int64) {
 	if s.last > 0 && !s.silent(now) {
 		s.every += (float64(now-s.last) - s.every) / 16
 	}
+	if s.first == 0 { // its contract was there before it
+		s.first = now
+	}
 	s.last = now
+	if s.sent < math.MaxUint32 {
+		s.sent++
+	}
 }
 
 func (s *source) learnDelay(delay float64) {
