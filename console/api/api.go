@@ -55,6 +55,7 @@ type Desk interface {
 	Revert(ctx context.Context, who identity.Person, proposal, why string) (fact.Decision, error)
 	Stop(ctx context.Context, who identity.Person, why string) (watchdog.State, error)
 	Resume(ctx context.Context, who identity.Person, why string) (watchdog.State, error)
+	Agree(ctx context.Context, who identity.Person, c fact.Contract, why string) (fact.Contract, error)
 }
 
 // A Ledger shows and proves what was recorded.
@@ -71,6 +72,7 @@ type Rooms struct {
 	Learning func() Learning
 	Sources  func() []Source
 	Keyring  Keyring
+	Quality  Quality
 	Warnings func() []string // what is off, and why
 	Stop     func() watchdog.State
 	Desk     Desk

@@ -17,6 +17,7 @@ import (
 	"github.com/steersman-ops/steersman/govern"
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/watchdog"
+	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
 )
@@ -104,6 +105,22 @@ func (c *clicks) Resume(_ context.Context, who identity.Person, why string) (wat
 	return watchdog.State{At: noon}, err
 }
 
+func (c *clicks) Agree(_ context.Context, who identity.Person, k fact.Contract, why string) (fact.Contract, error) {
+	_, err := c.say("agree", who, k.Source, why)
+	k.By = who.Name
+	return k, err
+}
+
+// judge knows one source.
+type judge struct{}
+
+func (judge) Contract(source string) (quality.Contracted, error) {
+	if source != "otlp/payment" {
+		return quality.Contracted{}, fmt.Errorf("source %s: %w", source, fact.ErrNotFound)
+	}
+	return quality.Contracted{Inferred: &fact.Contract{Source: source, SilentSeconds: 60}}, nil
+}
+
 type book struct{}
 
 func (book) Page(from int64, limit int) (Audit, error) {
@@ -142,6 +159,7 @@ func rooms(p *papers, c *clicks) Rooms {
 		Learning: func() Learning { return Learning{Ready: 0.5} },
 		Sources:  func() []Source { return []Source{{Name: "otlp/payment"}} },
 		Keyring:  &ring{},
+		Quality:  judge{},
 		Warnings: func() []string { return nil },
 		Stop:     func() watchdog.State { return watchdog.State{} },
 		Link:     func() (Link, error) { return Link{URL: "http://x/login?token=t"}, nil },
@@ -336,6 +354,12 @@ func TestSourceRoutes(t *testing.T) {
 		{"POST", "/sources", `{"name":"x","limits":{"series":5,"newSeriesPerMinute":1}}`, 200, `"name":"x"`},
 		{"DELETE", "/sources/shop", "", 200, `"name":"shop"`},
 		{"DELETE", "/sources/nobody", "", 404, "not found"},
+		{"GET", "/sources/otlp%2Fpayment/contract", "", 200, `"inferred":{"source":"otlp/payment"`},
+		{"GET", "/sources/otlp%2Fpayment/contract", "", 200, `"breaches":[]`},
+		{"GET", "/sources/nobody/contract", "", 404, "not found"},
+		{"PUT", "/sources/otlp%2Fpayment/contract", `{"why":"so be it","contract":{"source":"otlp/payment","inferred":"2026-03-01T12:00:00Z","everySeconds":1,"silentSeconds":60,"series":5,"metrics":[{"name":"up","type":"gauge","stepSeconds":1,"series":1,"nulls":0}]}}`, 200, `"by":"ann"`},
+		{"PUT", "/sources/otlp%2Fpayment/contract", `{"contract":{"source":"other","inferred":"2026-03-01T12:00:00Z","everySeconds":1,"silentSeconds":60,"series":5,"metrics":[]}}`, 422, "not of"},
+		{"PUT", "/sources/otlp%2Fpayment/contract", `{}`, 422, "contract"},
 		{"GET", "/notices?kind=alert", "", 200, `"kind":"alert"`},
 		{"GET", "/notices?kind=rumour", "", 422, "kind"},
 		{"GET", "/connect?kind=otel&source=shop", "", 200, `"text":"http://example.com as shop with TOKEN"`},

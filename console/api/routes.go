@@ -66,6 +66,7 @@ func (s *server) routes() {
 	get(s, "/lines", "searchLines", "Log lines, latest first", s.lines)
 	get(s, "/notices", "listNotices", "What other programs told of, latest first: alerts, pushes, pipelines, CloudEvents", s.notices)
 	s.sourceRoutes()
+	s.qualityRoutes()
 	get(s, "/stop", "getStop", "The kill switch", func(context.Context, *nothing) (watchdog.State, error) { return s.Stop(), nil })
 	get(s, "/audit", "audit", "A page of the ledger", s.audit)
 	s.click("approve", "Agree to a proposal", Desk.Approve)

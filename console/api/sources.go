@@ -41,6 +41,12 @@ type Source struct {
 	Quarantined int64           `json:"quarantined" doc:"Samples that were accepted and then set aside, since the start."`
 	SetAside    []SourceRefusal `json:"setAside" doc:"What was quarantined, by reason, most first."`
 
+	Judged bool         `json:"judged" doc:"Its rows were looked at, so the score means something."`
+	Score  float64      `json:"score" doc:"How far it is to be trusted, 0 to 1; below 0.8 nothing is done without a person on its word."`
+	Why    string       `json:"why,omitempty" doc:"What took most of the score; absent: nothing did."`
+	Silent bool         `json:"silent" doc:"It has sent nothing for much longer than usual."`
+	Steps  []SourceStep `json:"steps" doc:"What each step of the quality made of its rows."`
+
 	Named      bool                `json:"named" doc:"It has a token, and its name is its own."`
 	Sender     string              `json:"sender,omitempty" doc:"What it is: otel, prometheus, github, …"`
 	Added      time.Time           `json:"added,omitzero" doc:"When it got its token; absent for one of the configuration file."`

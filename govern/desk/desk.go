@@ -13,6 +13,9 @@
 // to the intake log as soon as they will take it, whoever turned it: a person
 // at the console, the command line, or a file made by hand.
 //
+// A contract with a source goes to the ledger and to the records, and comes into
+// force when the event is read in the intake log, or at the next start.
+//
 // # Limits
 //
 // If the kill switch was turned twice while the ledger took nothing, only the
@@ -61,21 +64,26 @@ type Events interface {
 	Append(ctx context.Context, b *fact.Batch) (uint64, error)
 }
 
+// Contracts keeps what people agreed that sources send.
+type Contracts interface {
+	PutContract(ctx context.Context, c fact.Contract) error
+}
+
 // Source is the source of the batches that the desk appends.
 const Source = "desk"
 
 // maxWhy bounds what a person may write.
 const maxWhy = 2000
 
-// Options are what a Desk works with. Gate, Switch, Ledger and Events are
-// required.
+// Options are what a Desk works with. All but Now and Logger are required.
 type Options struct {
-	Gate   Gate
-	Switch Switch
-	Ledger Ledger
-	Events Events
-	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: silent
+	Gate      Gate
+	Switch    Switch
+	Ledger    Ledger
+	Events    Events
+	Contracts Contracts
+	Now       func() time.Time // nil: time.Now
+	Logger    *slog.Logger     // nil: silent
 }
 
 // A Desk takes clicks. It is safe for concurrent use.
@@ -83,8 +91,8 @@ type Desk struct{ opt Options }
 
 // New returns a Desk.
 func New(opt Options) (*Desk, error) {
-	if opt.Gate == nil || opt.Switch == nil || opt.Ledger == nil || opt.Events == nil {
-		return nil, errors.New("desk: a gate, a kill switch, a ledger and an intake log are required")
+	if opt.Gate == nil || opt.Switch == nil || opt.Ledger == nil || opt.Events == nil || opt.Contracts == nil {
+		return nil, errors.New("desk: a gate, a kill switch, a ledger, an intake log and a place for contracts are required")
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -151,6 +159,31 @@ func (d *Desk) Resume(_ context.Context, who identity.Person, why string) (watch
 		return d.opt.Switch.State(), fmt.Errorf("resume: %w", err)
 	}
 	return d.opt.Switch.Release(who.Name, why)
+}
+
+// Agree holds a source to a contract. An error after it was written down says
+// that it is not in force yet: the same click again mends that.
+func (d *Desk) Agree(ctx context.Context, who identity.Person, c fact.Contract, why string) (fact.Contract, error) {
+	if err := errors.Join(check(who, why), c.Check()); err != nil {
+		return fact.Contract{}, fmt.Errorf("agree to the contract of %q: %w", c.Source, err)
+	}
+	c.Agreed, c.By, c.Why = d.opt.Now().UTC(), who.Name, why
+	hash, err := fact.Hash(c)
+	if err != nil {
+		return fact.Contract{}, fmt.Errorf("agree to the contract of %s: %w", c.Source, err)
+	}
+	key := "contract/" + c.Source + "/" + c.Agreed.Format(time.RFC3339Nano)
+	body := map[string]string{"source": c.Source, "by": who.Name, "why": why, "contract": hash}
+	if _, _, err := d.opt.Ledger.Append(ctx, key, "contract", c.Agreed, body); err != nil {
+		return fact.Contract{}, fmt.Errorf("agree to the contract of %s: %w", c.Source, err)
+	}
+	if err := d.opt.Contracts.PutContract(ctx, c); err != nil {
+		return fact.Contract{}, fmt.Errorf("agree to the contract of %s: %w", c.Source, err)
+	}
+	if err := d.append(ctx, "contract", c.Source, c); err != nil {
+		return c, fmt.Errorf("the contract of %s is on record, and in force at the next start or when it is agreed to again: %w", c.Source, err)
+	}
+	return c, nil
 }
 
 // tell appends an event to the intake log. A click that was taken is not

@@ -26,6 +26,7 @@ type world struct {
 	clicks []string
 	leaves []string
 	events []fact.Event
+	held   []fact.Contract
 	gate   error
 	ledger error
 	intake error
@@ -46,6 +47,11 @@ func (w *world) Refuse(_ context.Context, id, by, why string) (fact.Decision, er
 
 func (w *world) Revert(_ context.Context, id, by, why string) (fact.Decision, error) {
 	return w.click("reverts", id, by, why)
+}
+
+func (w *world) PutContract(_ context.Context, c fact.Contract) error {
+	w.held = append(w.held, c)
+	return nil
 }
 
 type ledger struct{ *world }
@@ -83,7 +89,7 @@ func newDesk(t *testing.T) (*world, *watchdog.Switch, *desk.Desk, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := desk.New(desk.Options{Gate: w, Switch: sw, Ledger: ledger{w}, Events: intake{w}})
+	d, err := desk.New(desk.Options{Gate: w, Switch: sw, Ledger: ledger{w}, Events: intake{w}, Contracts: w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +134,35 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 	if len(w.events) != 0 {
 		t.Errorf("what was not taken was told: %+v", w.events)
+	}
+}
+
+// A contract is in the ledger, on record and in the log, in this order, with who
+// agreed; what is none is nowhere.
+func TestAgree(t *testing.T) {
+	w, _, d, _ := newDesk(t)
+	c := fact.Contract{Source: "otlp/shop", SilentSeconds: 60}
+	got, err := d.Agree(t.Context(), ada, c, "as it should be")
+	if err != nil || got.By != "ada" || got.Why != "as it should be" || got.Agreed.IsZero() {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if len(w.leaves) != 1 || !strings.HasPrefix(w.leaves[0], "contract/otlp/shop/") || len(w.held) != 1 || len(w.events) != 1 || w.events[0].Kind != "contract" || w.events[0].Ref != "otlp/shop" {
+		t.Errorf("leaves %q, on record %+v, events %+v", w.leaves, w.held, w.events)
+	}
+	var problem *fact.Problem
+	if _, err := d.Agree(t.Context(), ada, fact.Contract{Source: "x"}, ""); !errors.As(err, &problem) {
+		t.Errorf("no contract: %v", err)
+	}
+	if _, err := d.Agree(t.Context(), identity.Person{}, c, ""); !errors.Is(err, identity.ErrNobody) {
+		t.Errorf("nobody: %v", err)
+	}
+	w.intake = fact.ErrBusy
+	if _, err := d.Agree(t.Context(), ada, c, ""); !errors.Is(err, fact.ErrBusy) || !strings.Contains(err.Error(), "at the next start") {
+		t.Errorf("a log that is full: %v", err)
+	}
+	w.ledger = errors.New("broken")
+	if _, err := d.Agree(t.Context(), ada, c, ""); !errors.Is(err, w.ledger) || len(w.held) != 2 {
+		t.Errorf("a broken ledger: %v; %d on record", err, len(w.held))
 	}
 }
 
@@ -183,7 +218,7 @@ func TestFileByHandIsOneLeaf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := desk.New(desk.Options{Gate: w, Switch: sw, Ledger: ledger{w}, Events: intake{w}})
+		d, err := desk.New(desk.Options{Gate: w, Switch: sw, Ledger: ledger{w}, Events: intake{w}, Contracts: w})
 		if err != nil {
 			t.Fatal(err)
 		}

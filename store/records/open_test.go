@@ -80,7 +80,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 	db.Close()
 	_, err = records.Open(path, records.Options{Version: "0.1.0"})
-	if want := path + " has schema 99, and this Steersman (0.1.0) knows schemas up to 2: start Steersman 7.3.0 or a newer one"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := path + " has schema 99, and this Steersman (0.1.0) knows schemas up to 3: start Steersman 7.3.0 or a newer one"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Open = %v\nwant … %s", err, want)
 	}
 }

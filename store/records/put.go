@@ -120,6 +120,26 @@ func (s *Store) DropSource(ctx context.Context, name string) error {
 	return nil
 }
 
+// PutContract stores the contract that a person has agreed to for a source, or
+// replaces the one that is stored.
+func (s *Store) PutContract(ctx context.Context, c fact.Contract) error {
+	begun := time.Now()
+	if c.Source == "" {
+		return fmt.Errorf("put contract: %w", errNoID)
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("put contract of %s: %w", c.Source, err)
+	}
+	if _, err := s.write.ExecContext(ctx, `
+		INSERT INTO contracts (source, body) VALUES (?, ?)
+		ON CONFLICT (source) DO UPDATE SET body = excluded.body WHERE body <> excluded.body`, c.Source, string(body)); err != nil {
+		return fmt.Errorf("put contract of %s: %w", c.Source, s.named(err))
+	}
+	s.metrics.put("contract", begun)
+	return nil
+}
+
 // put runs an insert whose first two parameters are the paper's id and JSON.
 func (s *Store) put(ctx context.Context, kind, id string, paper any, insert string, columns ...any) error {
 	begun := time.Now()

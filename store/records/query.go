@@ -137,6 +137,11 @@ func (s *Store) Sources(ctx context.Context) ([]Source, error) {
 	return scan[Source](ctx, s, "source", `SELECT body FROM sources ORDER BY name`)
 }
 
+// Contracts returns the contracts that people have agreed to, in order of source.
+func (s *Store) Contracts(ctx context.Context) ([]fact.Contract, error) {
+	return scan[fact.Contract](ctx, s, "contract", `SELECT body FROM contracts ORDER BY source`)
+}
+
 // A listing is a list under construction.
 type listing struct {
 	kind  string // of paper; its table has the same name with an s

@@ -28,7 +28,7 @@ func sources(c *client) *cobra.Command {
 		return printer{cmd.OutOrStdout(), *asJSON}.object(out, func(w io.Writer) { printSources(w, out) })
 	}
 	cmd.RunE = list.RunE
-	cmd.AddCommand(list, sourceShow(c, asJSON), sourceAdd(c, asJSON), sourceRemove(c, asJSON), sourceConnect(c, asJSON))
+	cmd.AddCommand(list, sourceShow(c, asJSON), sourceAdd(c, asJSON), sourceRemove(c, asJSON), sourceConnect(c, asJSON), sourceContract(c, asJSON))
 	return cmd
 }
 
@@ -40,7 +40,7 @@ func printSources(w io.Writer, out api.Sources) {
 		fmt.Fprintln(w, "Nobody sends data. `steersman source connect` says how.")
 		return
 	}
-	fmt.Fprintln(w, "SOURCE\tLAST SEEN\tA SECOND\tACCEPTED\tREFUSED\tWHY\tSET ASIDE\tLAG")
+	fmt.Fprintln(w, "SOURCE\tLAST SEEN\tA SECOND\tACCEPTED\tREFUSED\tWHY\tSET ASIDE\tLAG\tQUALITY")
 	for _, s := range out.Sources {
 		why := ""
 		if len(s.Refusals) > 0 {
@@ -50,8 +50,15 @@ func printSources(w io.Writer, out api.Sources) {
 		if s.Named {
 			name += " (token)"
 		}
-		say(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%d\t%s\n", name, clock(s.LastSeen), s.PerSecond, s.Accepted, s.Refused, why, s.Quarantined, lag(s.LagSeconds))
+		say(w, "%s\t%s\t%.4g\t%d\t%d\t%s\t%d\t%s\t%s\n", name, clock(s.LastSeen), s.PerSecond, s.Accepted, s.Refused, why, s.Quarantined, lag(s.LagSeconds), score(&s))
 	}
+}
+
+func score(s *api.Source) string {
+	if !s.Judged {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", s.Score)
 }
 
 func lag(seconds float64) string {
@@ -99,6 +106,17 @@ func printSource(w io.Writer, s *api.Source) {
 	}
 	printRefusals(w, "Refused", s.Refusals)
 	printRefusals(w, "Set aside", s.SetAside)
+	printSteps(w, s)
+}
+
+func printSteps(w io.Writer, s *api.Source) {
+	if !s.Judged {
+		return
+	}
+	say(w, "\nquality\t%s %s\nSTEP\tSEEN\tFLAGGED\tLATELY\tCHANGED\n", score(s), s.Why)
+	for _, st := range s.Steps {
+		say(w, "%s\t%d\t%d\t%.3g %%\t%d\n", st.Step, st.Seen, st.Flagged, 100*st.Share, st.Changed)
+	}
 }
 
 func printRefusals(w io.Writer, title string, list []api.SourceRefusal) {

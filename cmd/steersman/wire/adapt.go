@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/steersman-ops/steersman/act"
@@ -42,7 +43,8 @@ func (l lasting) open(ctx context.Context) ([]fact.Incident, []fact.Finding, err
 		return nil, nil, err
 	}
 	findings, err := l.Findings(ctx, records.FindingQuery{Open: true, Limit: records.NoLimit})
-	return incidents, findings, err
+	others := func(f fact.Finding) bool { return f.Signal.Entity.Kind == fact.Sender } // about sources: the quality closes them
+	return incidents, slices.DeleteFunc(findings, others), err
 }
 
 // derived stores the series that the watcher makes. Like the keeper, the
@@ -134,7 +136,7 @@ func (a auditor) Verify(context.Context) (api.Verification, error) {
 
 func (w *worker) apiRooms() api.Rooms {
 	return api.Rooms{
-		Papers: w.records, Lines: w.lines, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Warnings: func() []string { return w.warnings },
+		Papers: w.records, Lines: w.lines, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Quality: w.quality, Warnings: func() []string { return w.warnings },
 		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger}, Who: w.identity.Authenticate, Link: w.link,
 		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
 		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,

@@ -66,13 +66,14 @@ func (w *worker) sendBackup(rw http.ResponseWriter, r *http.Request) {
 func (w *worker) collect(ctx context.Context, dir string) error {
 	release := w.intake.Hold()
 	defer release()
-	for _, name := range []string{"watch", "series", "lines", "ledger", "intake"} {
+	for _, name := range []string{"watch", "quality", "series", "lines", "ledger", "intake"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o750); err != nil {
 			return fmt.Errorf("back up: %w", err)
 		}
 	}
 	for _, copied := range []func() error{
 		func() error { return copyFile(dir, w.cfg.DataDir, "watch/watch.snapshot") },
+		func() error { return copyFile(dir, w.cfg.DataDir, "quality/quality.snapshot") },
 		func() error {
 			s, err := w.series.wait(ctx)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/keyring"
+	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/store/records"
 )
 
@@ -33,7 +34,10 @@ func (w *worker) fixedSources() ([]signal.Named, error) {
 // sourceList joins what is known of the sources: the accounts of the doors, the
 // counts of the store, and the names that have a token.
 func (w *worker) sourceList() []api.Source {
-	counts := w.counts()
+	counts, judged := w.counts(), make(map[string]quality.SourceReport)
+	for _, r := range w.quality.Report() {
+		judged[r.Name] = r
+	}
 	named := make(map[string]keyring.Source)
 	for _, n := range w.keyring.List() {
 		named[n.Name] = n
@@ -56,6 +60,9 @@ func (w *worker) sourceList() []api.Source {
 			v.SetAside = append(v.SetAside, api.SourceRefusal{Reason: reason, Count: int64(n)})
 		}
 		sortRefusals(v.SetAside)
+		if r, ok := judged[s.Name]; ok {
+			v = withScore(v, r)
+		}
 		if n, ok := named[s.Name]; ok {
 			v = withName(v, n)
 			delete(named, s.Name)
@@ -71,6 +78,14 @@ func (w *worker) sourceList() []api.Source {
 
 func withName(v api.Source, n keyring.Source) api.Source {
 	v.Named, v.Sender, v.Added, v.Configured, v.Limits = true, n.Kind, n.Added, n.Configured, n.Limits
+	return v
+}
+
+func withScore(v api.Source, r quality.SourceReport) api.Source {
+	v.Judged, v.Score, v.Why, v.Silent = true, r.Score, r.Why, r.Silent
+	for _, s := range r.Steps {
+		v.Steps = append(v.Steps, api.SourceStep{Step: s.Step, Text: s.Text, Seen: int64(s.Seen), Flagged: int64(s.Flagged), Share: s.Share})
+	}
 	return v
 }
 

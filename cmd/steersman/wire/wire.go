@@ -39,6 +39,7 @@ import (
 	"github.com/steersman-ops/steersman/govern/watchdog"
 	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/keyring"
+	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
@@ -84,6 +85,7 @@ type worker struct {
 	gate     *gate.Gate
 	desk     *desk.Desk
 	watcher  *watch.Watcher
+	quality  *quality.Reader
 	sources  *signal.Sources
 	doors    *signal.Doors
 	keyring  *keyring.Ring
@@ -148,7 +150,7 @@ func (w *worker) build() error {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_ceiling_bytes", Help: "What --memory allows."}, func() float64 { return float64(w.budget.ceiling) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_used_bytes", Help: "What the runtime holds of the system, files aside."}, func() float64 { return float64(used()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": w.opt.Version}}, func() float64 { return 1 }))
-	for _, step := range []func() error{w.openStores, w.openGovern, w.openGate, w.openWatch, w.openDoors} {
+	for _, step := range []func() error{w.openStores, w.openQuality, w.openGovern, w.openGate, w.openWatch, w.openDoors} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -170,7 +172,7 @@ func (w *worker) close() error {
 }
 
 // The readers of the intake log, as they name their checkpoints.
-var readers = []string{"series", lines.Consumer, watch.Consumer}
+var readers = []string{"series", lines.Consumer, watch.Consumer, quality.Consumer}
 
 // ballast is how much of the disk is given free when it is full.
 const ballast = 16 << 20
@@ -218,6 +220,14 @@ func (w *worker) openStores() (err error) {
 	return nil
 }
 
+func (w *worker) openQuality() error {
+	w.quality = quality.NewReader(quality.Config{MaxSeries: w.budget.series}, w.intake, quality.Options{
+		Dir: w.path("quality"), Agreed: w.records.Contracts, Out: w.records,
+		OnFinding: func(string) { w.hints.Tell(api.HintNow, "") }, Registerer: w.metrics, Logger: w.log,
+	})
+	return nil
+}
+
 func (w *worker) openGovern() (err error) {
 	if w.stop, err = watchdog.OpenSwitch(w.cfg.DataDir, watchdog.SwitchOptions{Logger: w.log}); err != nil {
 		return err
@@ -262,7 +272,7 @@ func (w *worker) openGate() (err error) {
 	}); err != nil {
 		return err
 	}
-	w.desk, err = desk.New(desk.Options{Gate: w.gate, Switch: w.stop, Ledger: proof{w.ledger}, Events: w.intake, Logger: w.log})
+	w.desk, err = desk.New(desk.Options{Gate: w.gate, Switch: w.stop, Ledger: proof{w.ledger}, Events: w.intake, Contracts: w.records, Logger: w.log})
 	return err
 }
 
@@ -323,6 +333,7 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.keep)
 	add(g, w.liner.Run)
 	add(g, w.watcher.Run)
+	add(g, w.quality.Run)
 	add(g, w.gate.Run)
 	add(g, w.desk.Run)
 	add(g, w.tick)

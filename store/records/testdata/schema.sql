@@ -10,6 +10,10 @@ CREATE TABLE changes (
 );
 CREATE INDEX changes_by_entity ON changes (entity, at, id);
 CREATE INDEX changes_by_time ON changes (at, id);
+CREATE TABLE contracts (
+    source TEXT PRIMARY KEY,
+    body   TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE decisions (
     id       TEXT PRIMARY KEY,
     incident TEXT    NOT NULL,

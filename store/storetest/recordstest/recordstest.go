@@ -37,6 +37,8 @@ type Store interface {
 	PutSource(context.Context, ...records.Source) error
 	Sources(context.Context) ([]records.Source, error)
 	DropSource(context.Context, string) error
+	PutContract(context.Context, fact.Contract) error
+	Contracts(context.Context) ([]fact.Contract, error)
 	Prune(context.Context, records.Cutoff) (int64, error)
 	Close() error
 }
@@ -64,6 +66,7 @@ func Check(t *testing.T, fresh func(t *testing.T) (open func() Store)) {
 		{"ChangesBySelection", changes},
 		{"NoticesBySelection", notices},
 		{"SourcesInOrderOfName", sources},
+		{"ContractsInOrderOfSource", contracts},
 		{"PruneTakesOnlyWhatIsOld", prune},
 		{"TextIsTextNotSQL", hostileText},
 		{"ReadersWhileWriting", readersWhileWriting},
@@ -214,6 +217,7 @@ func withoutID(t *testing.T, s Store) {
 		"change":   s.PutChange(t.Context(), fact.Change{}),
 		"notice":   s.PutNotice(t.Context(), fact.Notice{}),
 		"source":   s.PutSource(t.Context(), records.Source{}),
+		"contract": s.PutContract(t.Context(), fact.Contract{}),
 	} {
 		if err == nil {
 			t.Errorf("%s without id was stored", what)

@@ -140,6 +140,22 @@ func sources(t *testing.T, s Store) {
 	same(t, "sources after one was dropped", got, []records.Source{b})
 }
 
+func contracts(t *testing.T, s Store) {
+	b, a := fact.Contract{Source: "b", Agreed: at(1), By: "ada", Series: 7}, fact.Contract{Source: "a", Agreed: at(2), Metrics: []fact.MetricContract{{Name: "up", Type: "gauge"}}}
+	must(t, s.PutContract(t.Context(), b))
+	must(t, s.PutContract(t.Context(), a))
+	b.Agreed, b.Series = at(3), 8
+	must(t, s.PutContract(t.Context(), b))
+	got, err := s.Contracts(t.Context())
+	must(t, err)
+	same(t, "contracts", got, []fact.Contract{a, b})
+	_, err = s.Prune(t.Context(), records.Cutoff{Findings: at(999), Incidents: at(999)})
+	must(t, err)
+	got, err = s.Contracts(t.Context())
+	must(t, err)
+	same(t, "contracts after old papers were pruned", got, []fact.Contract{a, b})
+}
+
 func prune(t *testing.T, s Store) {
 	ended, stale, over, done := finding("f-ended", "payment", 0), finding("f-stale", "payment", 0), incident("inc-over", 0), decision("p-done", "inc-over", 0, fact.Kept)
 	ended.Ended = at(10)

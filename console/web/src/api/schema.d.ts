@@ -403,6 +403,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/steersman/v1/sources/{name}/contract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a source should send, and how it does not */
+        get: operations["getContract"];
+        /** Hold a source to a contract */
+        put: operations["agreeContract"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/steersman/v1/stop": {
         parameters: {
             query?: never;
@@ -440,6 +458,12 @@ export interface components {
             /** @description Not to be had again. */
             token: string;
         };
+        Agreement: {
+            /** @description As it was inferred, or with changes. */
+            contract: components["schemas"]["Contract"];
+            /** @description For the record. Never required. */
+            why?: string;
+        };
         Alternative: {
             title: string;
             why: string;
@@ -463,6 +487,17 @@ export interface components {
             entities: string[];
             /** Format: double */
             share: number;
+            text: string;
+        };
+        Breach: {
+            clause: string;
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            first: string;
+            /** Format: date-time */
+            last: string;
+            metric?: string;
             text: string;
         };
         Cause: {
@@ -501,6 +536,24 @@ export interface components {
             query: string;
             /** Format: double */
             withinSeconds: number;
+        };
+        Contract: {
+            /** Format: date-time */
+            agreed?: string;
+            by?: string;
+            /** Format: double */
+            everySeconds: number;
+            /** Format: date-time */
+            inferred: string;
+            metrics: components["schemas"]["MetricContract"][];
+            /** Format: int64 */
+            more?: number;
+            /** Format: int64 */
+            series: number;
+            /** Format: double */
+            silentSeconds: number;
+            source: string;
+            why?: string;
         };
         Decision: {
             approval?: components["schemas"]["Approval"];
@@ -740,6 +793,21 @@ export interface components {
             /** @description Of Steersman. */
             version: string;
         };
+        MetricContract: {
+            /** Format: double */
+            high?: number;
+            /** Format: double */
+            low?: number;
+            name: string;
+            /** Format: double */
+            nulls: number;
+            /** Format: int64 */
+            series: number;
+            /** Format: double */
+            stepSeconds: number;
+            type: string;
+            unit?: string;
+        };
         NewSource: {
             /** @description Of its own. Absent: its fair share. */
             limits?: components["schemas"]["SourceLimits"];
@@ -890,6 +958,8 @@ export interface components {
              * @description Absent: it has not sent yet.
              */
             firstSeen?: string;
+            /** @description Its rows were looked at, so the score means something. */
+            judged: boolean;
             /** @description The door: otlp, remote-write, hook; empty before the first request. */
             kind: string;
             /**
@@ -924,6 +994,11 @@ export interface components {
             refusals: components["schemas"]["SourceRefusal"][];
             /** Format: int64 */
             refused: number;
+            /**
+             * Format: double
+             * @description How far it is to be trusted, 0 to 1; below 0.8 nothing is done without a person on its word.
+             */
+            score: number;
             /** @description What it is: otel, prometheus, github, … */
             sender?: string;
             /**
@@ -933,11 +1008,27 @@ export interface components {
             series: number;
             /** @description What was quarantined, by reason, most first. */
             setAside: components["schemas"]["SourceRefusal"][];
+            /** @description It has sent nothing for much longer than usual. */
+            silent: boolean;
+            /** @description What each step of the quality made of its rows. */
+            steps: components["schemas"]["SourceStep"][];
             /**
              * Format: int64
              * @description Samples that the store has, since the start.
              */
             stored: number;
+            /** @description What took most of the score; absent: nothing did. */
+            why?: string;
+        };
+        SourceContract: {
+            /** @description That a person has agreed to; absent: there is none. */
+            agreed?: components["schemas"]["Contract"];
+            /** @description Of the one that was agreed to, most first. */
+            breaches: components["schemas"]["Breach"][];
+            /** @description Why none can be inferred yet. */
+            early?: string;
+            /** @description From what it sends, with a margin; absent: see early. */
+            inferred?: components["schemas"]["Contract"];
         };
         SourceLimits: {
             /**
@@ -977,6 +1068,29 @@ export interface components {
             reason: string;
             /** @description What the sender was told last. */
             text?: string;
+        };
+        SourceStep: {
+            /**
+             * Format: int64
+             * @description Rows that it altered or set aside: none, it only flags. What stores set aside is in setAside.
+             */
+            changed: number;
+            /** Format: int64 */
+            flagged: number;
+            /**
+             * Format: int64
+             * @description Rows that it has looked at.
+             */
+            seen: number;
+            /**
+             * Format: double
+             * @description Flagged of the rows of the last 15 s or 5 minutes, whichever is more.
+             */
+            share: number;
+            /** @description With its version: late/1. */
+            step: string;
+            /** @description Which rows it flags. */
+            text: string;
         };
         Sources: {
             sources: components["schemas"]["Source"][];
@@ -1836,6 +1950,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gives it, with its slashes escaped. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceContract"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    agreeContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list gives it, with its slashes escaped. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Agreement"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
                 };
             };
             /** @description Error */

@@ -7,7 +7,7 @@ import { Page } from '../components/page';
 import { Section } from '../components/section';
 import { ConnectSource } from '../components/source/connect-source';
 import { RemoveSource } from '../components/source/remove-source';
-import { Refusals, SourceFacts } from '../components/source/source-facts';
+import { Refusals, SourceFacts, Steps } from '../components/source/source-facts';
 import { SourceMark } from '../components/source/source-row';
 import { Failure, Loading } from '../components/states';
 import { useNowTick } from '../lib/settings';
@@ -61,6 +61,7 @@ function Account({ source: s }: { source: Source }) {
       <SourceFacts source={s} />
       <Refusals title="Refused" list={s.refusals ?? []} none="Nothing was refused." />
       {(s.setAside ?? []).length > 0 && <Refusals title="Set aside" list={s.setAside ?? []} none="" />}
+      <Steps source={s} />
       <ConnectSource source={s.named ? s.name : ''} sender={s.sender ?? doorSender[s.kind] ?? 'otel'} />
       <p className="small muted">
         <Link href="/sources" className="link">

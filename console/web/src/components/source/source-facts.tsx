@@ -32,6 +32,9 @@ export function SourceFacts({ source: s }: { source: Source }) {
       <Fact title="Series" small="in the last hours">
         {count(s.series)}
       </Fact>
+      <Fact title="Quality" small="0 to 1; below 0.8 a person decides">
+        {s.judged ? s.score.toFixed(2) : '–'}
+      </Fact>
     </dl>
   );
 }
@@ -66,6 +69,28 @@ export function Refusals({ title, list, none }: { title: string; list: SourceRef
           ))}
         </Rows>
       )}
+    </Section>
+  );
+}
+
+/** What the steps of the quality flagged, the most lately first. */
+export function Steps({ source: s }: { source: Source }) {
+  const list = (s.steps ?? []).filter((t) => t.flagged > 0).sort((a, b) => b.share - a.share || b.flagged - a.flagged);
+  if (list.length === 0) return null;
+  return (
+    <Section title="Quality" count={list.length}>
+      <Rows>
+        {list.map((t) => (
+          <li key={t.step} className={own.refusal}>
+            <span className={own.count}>{count(t.flagged)}</span>
+            <span>
+              <span className={own.reason}>{t.step}</span>
+              <span className="muted wrap">{t.text}</span>
+            </span>
+            <span className="muted small">{(100 * t.share).toFixed(1)} % lately</span>
+          </li>
+        ))}
+      </Rows>
     </Section>
   );
 }
