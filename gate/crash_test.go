@@ -136,7 +136,7 @@ var legal = map[fact.State][]fact.State{
 	"":             {fact.Proposed},
 	fact.Proposed:  {fact.Waiting, fact.Refused, fact.Expired},
 	fact.Waiting:   {fact.Approved, fact.Refused, fact.Expired},
-	fact.Approved:  {fact.Acting, fact.Refused, fact.Expired},
+	fact.Approved:  {fact.Acting, fact.Waiting, fact.Refused, fact.Expired}, // waiting: the level fell
 	fact.Acting:    {fact.Acting, fact.Verifying, fact.Failed, fact.Unclear},
 	fact.Verifying: {fact.Verifying, fact.Kept, fact.Reverting, fact.Failed, fact.Unclear},
 	fact.Reverting: {fact.Reverting, fact.Reverted, fact.Unclear},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -518,6 +519,31 @@ func TestUnattendedNeedsNobody(t *testing.T) {
 	if slices.Contains(states(d), fact.Waiting) {
 		t.Error("it waited for a person")
 	}
+}
+
+// Data that became bad lowers the level: what was not begun waits for a person
+// then, also if nobody needed to be asked a moment ago.
+func TestBadDataNeedsAPerson(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Level, w.cfg.MaxShare = 5, 1
+	w.boot()
+	w.propose(w.rollback("p1"))
+	w.want(w.until("p1", fact.Approved), fact.Approved)
+	w.doubt = 0.5
+	d := w.until("p1", fact.Waiting)
+	w.want(d, fact.Waiting)
+	if d.Verdict.Level != 1 || !strings.Contains(d.Steps[len(d.Steps)-1].Why, "otlp/checkout, which tells of checkout, has a score of 0.50") {
+		t.Errorf("level %d, because %q", d.Verdict.Level, d.Steps[len(d.Steps)-1].Why)
+	}
+	w.approve("p1")
+	w.want(w.until("p1", fact.Kept), fact.Kept)
+	w.doubt = 0
+	w.router.weights = map[string]string{"v1": "0", "v2": "100"}
+	w.propose(w.rollback("p2"))
+	if d := w.until("p2", fact.Kept); d.State != fact.Kept || slices.Contains(states(d), fact.Waiting) {
+		t.Errorf("with good data again: %v", states(d))
+	}
+	w.proved()
 }
 
 func TestBigBlastNeedsAPersonAtAnyLevel(t *testing.T) {

@@ -112,6 +112,10 @@ func (g *Gate) approved(ctx context.Context, d *fact.Decision) (time.Duration, e
 	case errors.As(err, &refusal):
 		d.Verdict = &refusal.Verdict
 		return 0, g.step(ctx, d, fact.Refused, By, refusal.Verdict.Why)
+	case errors.Is(err, govern.ErrConflict) && d.Approval == nil: // the level fell since
+		v := g.opt.Governor.Judge(ctx, *d)
+		d.Verdict = &v
+		return 0, g.step(ctx, d, fact.Waiting, By, v.Why)
 	case err != nil:
 		return 0, g.step(ctx, d, fact.Refused, By, err.Error())
 	}

@@ -28,6 +28,7 @@ var (
 
 // world is everything outside the gate: what it holds survives a crash.
 type world struct {
+	doubt  float64 // in the data
 	t      *testing.T
 	dir    string
 	live   bool       // time is the system's, and everything may happen at once
@@ -115,7 +116,7 @@ func (w *world) boot() {
 	})
 	must(err)
 	gov, err := govern.New(w.cfg, govern.Options{
-		Switch: w.sw, Incidents: w, History: w, Now: w.Now,
+		Switch: w.sw, Incidents: w, History: w, Quality: w, Now: w.Now,
 		Actuators: []policy.Actuator{
 			{Name: "shop-router", Kind: fact.SetWeights, Services: []string{"checkout"}},
 			{Name: "shop-supervisor", Kind: fact.Restart, Services: []string{"payment"}},
@@ -127,6 +128,11 @@ func (w *world) boot() {
 	})
 	must(err)
 	w.walkers = make(map[string]*walker)
+}
+
+// DataOf says that all data is good until the test says otherwise.
+func (w *world) DataOf(fact.Entity) policy.Data {
+	return policy.Data{Known: true, Score: 1 - w.doubt, Source: "otlp/checkout", Why: "late/1 flags many rows"}
 }
 
 func (w *world) Now() time.Time {

@@ -60,16 +60,22 @@ type History interface {
 	RecentDecisions(ctx context.Context, since time.Time) ([]fact.Decision, error)
 }
 
+// Quality knows how far what is known of an entity is to be trusted.
+type Quality interface {
+	DataOf(e fact.Entity) policy.Data
+}
+
 // WarrantFor is how long a warrant is good.
 const WarrantFor = time.Minute
 
-// Options are what a Governor needs to know the facts. All but Now are
-// required.
+// Options are what a Governor needs to know the facts. All but Quality and Now
+// are required.
 type Options struct {
 	Switch    Switch
 	Incidents Incidents
 	History   History
 	Actuators []policy.Actuator
+	Quality   Quality          // nil: no data is trusted, so the level is never above 1
 	Now       func() time.Time // nil: time.Now
 }
 
@@ -231,6 +237,9 @@ func (g *Governor) facts(ctx context.Context, d fact.Decision) policy.Input {
 	in := policy.Input{Now: now, Decision: d, Stop: g.opt.Switch.State()}
 	if a, ok := g.actuators[d.Proposal.Action.Target]; ok {
 		in.Actuator = &a
+	}
+	if g.opt.Quality != nil {
+		in.Data = g.opt.Quality.DataOf(d.Proposal.Action.Entity)
 	}
 	in.IncidentOpen, in.IncidentErr = g.IncidentOpen(ctx, d.Proposal)
 	recent, err := g.opt.History.RecentDecisions(ctx, now.Add(-max(time.Hour, g.cfg.BreakerFor)))

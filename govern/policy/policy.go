@@ -108,6 +108,28 @@ type Input struct {
 	// could not be learned.
 	Recent    []fact.Decision
 	RecentErr error
+	// Data says how far what is known of the action's entity is to be trusted.
+	Data Data
+}
+
+// Data is how far what is known of an entity is to be trusted.
+type Data struct {
+	Known  bool    // somebody tells of it
+	Score  float64 // of the worst source that does, 0 to 1
+	Source string  // which that is
+	Why    string  // what took most of its score; may be empty
+}
+
+// Trusted is the score from which on data does not lower the level.
+const Trusted = 0.8
+
+// Force returns the autonomy in force: the level that is granted, or 1, advise,
+// where the data about the entity is not to be trusted.
+func Force(cfg Config, d Data) int {
+	if d.Known && d.Score >= Trusted {
+		return cfg.Level
+	}
+	return min(cfg.Level, 1)
 }
 
 // A rule looks at one thing.
@@ -120,6 +142,7 @@ type rule struct {
 func rules() []rule {
 	return append(always(), []rule{
 		{"level", level},
+		{"data quality", dataQuality},
 		{"not expired", notExpired},
 		{"incident open", incidentOpen},
 		{"can be verified", verifiable},
@@ -144,11 +167,15 @@ func always() []rule {
 // Judge looks at every rule and returns the verdict.
 func Judge(cfg Config, in Input) fact.Verdict {
 	v := judge(cfg, &in, rules())
-	v.Level = cfg.Level
+	v.Level = Force(cfg, in.Data)
 	if !v.Allowed {
 		return v
 	}
-	v.NeedsApproval, v.Why = approval(cfg, v.Blast)
+	v.NeedsApproval, v.Why = approval(cfg, v.Level, v.Blast)
+	if v.Level < cfg.Level {
+		_, text := dataQuality(cfg, &in)
+		v.Why += "; " + text
+	}
 	return v
 }
 
@@ -176,14 +203,14 @@ func judge(cfg Config, in *Input, rules []rule) fact.Verdict {
 }
 
 // approval says whether a person must agree, and why.
-func approval(cfg Config, b fact.Blast) (bool, string) {
+func approval(cfg Config, level int, b fact.Blast) (bool, string) {
 	switch {
-	case cfg.Level < 4:
-		return true, fmt.Sprintf("permitted; at autonomy level %d a person must agree", cfg.Level)
+	case level < 4:
+		return true, fmt.Sprintf("permitted; at autonomy level %d a person must agree", level)
 	case b.Share > cfg.MaxShare:
 		return true, fmt.Sprintf("permitted; it touches %.0f %% of the service and a person must agree beyond %.0f %%", 100*b.Share, 100*cfg.MaxShare)
 	}
-	return false, fmt.Sprintf("permitted; autonomy level %d and %.0f %% of the service, nobody needs to be asked", cfg.Level, 100*b.Share)
+	return false, fmt.Sprintf("permitted; autonomy level %d and %.0f %% of the service, nobody needs to be asked", level, 100*b.Share)
 }
 
 // Temporary reports whether v says no only for reasons that pass by

@@ -32,6 +32,7 @@ func good() Input {
 		},
 		Actuator:     &Actuator{Name: "shop-router", Kind: fact.SetWeights, Services: []string{"checkout"}},
 		IncidentOpen: true,
+		Data:         Data{Known: true, Score: 1, Source: "otlp/checkout"},
 	}
 }
 
@@ -194,6 +195,38 @@ func TestBigBlastNeedsAPerson(t *testing.T) {
 		if v := Judge(cfg, in); !v.Allowed || v.NeedsApproval != tt.needs {
 			t.Errorf("level %d, %s %%: %+v, want a person %v", tt.level, tt.v2, v, tt.needs)
 		}
+	}
+}
+
+// Data that is not to be trusted lowers the level to advise, whatever is granted,
+// and raises it never.
+func TestDataQuality(t *testing.T) {
+	for _, tt := range []struct {
+		level int
+		data  Data
+		want  int
+		why   string
+	}{
+		{5, Data{Known: true, Score: 1}, 5, "permitted; autonomy level 5 and 20 % of the service, nobody needs to be asked"},
+		{5, Data{Known: true, Score: 0.8}, 5, "permitted; autonomy level 5 and 20 % of the service, nobody needs to be asked"},
+		{5, Data{Known: true, Score: 0.79, Source: "otlp/shop", Why: "late/1 flags 40 % of the rows"}, 1,
+			"permitted; at autonomy level 1 a person must agree; source otlp/shop, which tells of checkout, has a score of 0.79: late/1 flags 40 % of the rows; so the level is 1 and not 5"},
+		{4, Data{}, 1, "permitted; at autonomy level 1 a person must agree; nobody that is known tells of checkout; so the level is 1 and not 4"},
+		{4, Data{Known: true, Score: math.NaN(), Source: "x"}, 1,
+			"permitted; at autonomy level 1 a person must agree; what is known of checkout comes from sources of score NaN and more; so the level is 1 and not 4"},
+		{1, Data{}, 1, "permitted; at autonomy level 1 a person must agree"},
+	} {
+		cfg, in := Default(), good()
+		cfg.Level, in.Data = tt.level, tt.data
+		v := Judge(cfg, in)
+		if !v.Allowed || v.Level != tt.want || v.NeedsApproval != (tt.want < 4) || v.Why != tt.why {
+			t.Errorf("level %d, %+v: %+v, want level %d because %q", tt.level, tt.data, v, tt.want, tt.why)
+		}
+	}
+	cfg, in := Default(), good()
+	cfg.Level, in.Data = 0, Data{}
+	if v := Judge(cfg, in); v.Allowed || v.Level != 0 {
+		t.Errorf("level 0: %+v", v)
 	}
 }
 

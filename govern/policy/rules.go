@@ -26,6 +26,21 @@ func level(cfg Config, _ *Input) (bool, string) {
 	return true, fmt.Sprintf("autonomy level %d", cfg.Level)
 }
 
+// dataQuality forbids nothing: data that is not to be trusted lowers the level.
+func dataQuality(cfg Config, in *Input) (bool, string) {
+	d, of := in.Data, named(in.Decision.Proposal.Action.Entity)
+	text := fmt.Sprintf("what is known of %s comes from sources of score %.2f and more", of, d.Score)
+	if !d.Known {
+		text = "nobody that is known tells of " + of
+	} else if d.Why != "" {
+		text = fmt.Sprintf("source %s, which tells of %s, has a score of %.2f: %s", d.Source, of, d.Score, d.Why)
+	}
+	if force := Force(cfg, d); force < cfg.Level {
+		text += fmt.Sprintf("; so the level is %d and not %d", force, cfg.Level)
+	}
+	return true, text
+}
+
 func actuatorAllows(_ Config, in *Input) (bool, string) {
 	a := in.Decision.Proposal.Action
 	switch act := in.Actuator; {

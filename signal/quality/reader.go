@@ -50,7 +50,11 @@ type Options struct {
 	// none.
 	Agreed func(context.Context) ([]fact.Contract, error)
 	// Out takes the findings; nil: nobody wants them.
-	Out        Outbox
+	Out Outbox
+	// Open gives the findings about sources that last. It is asked once, when the
+	// log was read as far as it went at the start; those of which nothing is known
+	// then are closed. Nil: there are none.
+	Open       func(context.Context) ([]fact.Finding, error)
 	OnFinding  func(id string) // is told of each that was put; nil: nobody is
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger // nil: silent
@@ -107,7 +111,17 @@ func (r *Reader) Run(ctx context.Context) error {
 		return fmt.Errorf("quality: %w", err)
 	}
 	r.log.Keep(Consumer, r.seq)
-	err := r.log.Follow(ctx, r.seq, func(seq uint64, b *fact.Batch) error { return r.take(ctx, seq, b) })
+	head, caughtUp := r.log.Head(), r.opt.Open == nil
+	err := r.log.Follow(ctx, r.seq, func(seq uint64, b *fact.Batch) error {
+		if err := r.take(ctx, seq, b); err != nil {
+			return err
+		}
+		if !caughtUp && seq >= head {
+			caughtUp = true
+			return r.closeOrphans(ctx)
+		}
+		return nil
+	})
 	if ctx.Err() == nil {
 		return fmt.Errorf("quality: follow the log after %d: %w", r.seq, err)
 	}
@@ -150,6 +164,27 @@ func (r *Reader) agreed(ctx context.Context) error {
 	defer r.mu.Unlock()
 	for _, c := range list {
 		r.q.Agree(c)
+	}
+	return nil
+}
+
+// closeOrphans closes the findings that a state has left open which was lost
+// since: nobody else would ever close them.
+func (r *Reader) closeOrphans(ctx context.Context) error {
+	open, err := r.opt.Open(ctx)
+	if err != nil {
+		r.opt.Logger.Error("findings about sources that may be left open were not looked for; they are at the next start", "err", err)
+		return nil
+	}
+	known := r.q.lasting()
+	for _, f := range open {
+		if known[f.ID] || !f.Ended.IsZero() {
+			continue
+		}
+		f.Ended = time.UnixMilli(max(r.q.now, f.Onset.UnixMilli()+1)).UTC()
+		if err := r.put(ctx, f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -152,6 +152,24 @@ func TestFinding(t *testing.T) {
 	}
 }
 
+// A finding that a lost state has left open is closed, one that lasts is not.
+func TestOrphans(t *testing.T) {
+	l := busy(600, 3)
+	var told papers
+	l.read(t, quality.Options{Out: &told})
+	if len(told.all) == 0 || !told.all[len(told.all)-1].Ended.IsZero() {
+		t.Fatalf("findings %+v, want one that lasts", told.all)
+	}
+	lasts, left := told.all[0], told.all[0]
+	left.ID = "find-of-before"
+	var got papers
+	l.read(t, quality.Options{Out: &got, Open: func(context.Context) ([]fact.Finding, error) { return []fact.Finding{lasts, left}, nil }})
+	last := got.all[len(got.all)-1]
+	if len(got.all) != len(told.all)+1 || last.ID != left.ID || !last.Ended.After(last.Onset) {
+		t.Errorf("findings\n%+v\nwant those of before and one that is closed", got.all)
+	}
+}
+
 // What is wrong with a snapshot, or a snapshot of another log, is a new start.
 func TestDamagedSnapshot(t *testing.T) {
 	l := busy(60, 5)

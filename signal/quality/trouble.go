@@ -37,6 +37,19 @@ func (q *Quality) Tick() (out []fact.Finding) {
 	return out
 }
 
+// lasting returns the ids of the findings that were told and have not ended.
+func (q *Quality) lasting() map[string]bool {
+	out := make(map[string]bool)
+	for _, s := range q.sources {
+		for step := range steps {
+			if t := &s.troubles[step]; t.Told != 0 {
+				out[t.finding(s, step, 0).ID] = true
+			}
+		}
+	}
+	return out
+}
+
 // tick takes the share of rows flagged, as a part of the share at which the
 // step takes all that it can, and reports a finding that has news.
 func (t *trouble) tick(s *source, step Step, share float64, now int64) (f fact.Finding, news bool) {

@@ -16,6 +16,7 @@ import (
 	"github.com/steersman-ops/steersman/gate"
 	"github.com/steersman-ops/steersman/govern/identity"
 	"github.com/steersman-ops/steersman/govern/policy"
+	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/signal/topology"
 	"github.com/steersman-ops/steersman/store/ledger"
 	"github.com/steersman-ops/steersman/store/records"
@@ -43,9 +44,16 @@ func (l lasting) open(ctx context.Context) ([]fact.Incident, []fact.Finding, err
 		return nil, nil, err
 	}
 	findings, err := l.Findings(ctx, records.FindingQuery{Open: true, Limit: records.NoLimit})
-	others := func(f fact.Finding) bool { return f.Signal.Entity.Kind == fact.Sender } // about sources: the quality closes them
-	return incidents, slices.DeleteFunc(findings, others), err
+	return incidents, slices.DeleteFunc(findings, aboutSource), err // those the quality closes
 }
+
+// aboutSources returns the findings about sources that last.
+func (l lasting) aboutSources(ctx context.Context) ([]fact.Finding, error) {
+	findings, err := l.Findings(ctx, records.FindingQuery{Open: true, Limit: records.NoLimit})
+	return slices.DeleteFunc(findings, func(f fact.Finding) bool { return !aboutSource(f) }), err
+}
+
+func aboutSource(f fact.Finding) bool { return f.Signal.Entity.Kind == fact.Sender }
 
 // derived stores the series that the watcher makes. Like the keeper, the
 // watcher waits for a store that cannot take them, as on a full disk.
@@ -85,6 +93,16 @@ func (j journal) IncidentOpen(ctx context.Context, id string) (bool, error) {
 	i, err := j.Incident(ctx, id)
 	return i.State == fact.Open, err
 }
+
+// trust is governance's view of the quality: how far what is known of an entity
+// is to be trusted.
+type trust struct {
+	quality interface {
+		Of(fact.Entity) quality.Trust
+	}
+}
+
+func (t trust) DataOf(e fact.Entity) policy.Data { return policy.Data(t.quality.Of(e)) }
 
 // proof is the gate's view of the ledger.
 type proof struct{ ledger *ledger.Ledger }

@@ -222,7 +222,7 @@ func (w *worker) openStores() (err error) {
 
 func (w *worker) openQuality() error {
 	w.quality = quality.NewReader(quality.Config{MaxSeries: w.budget.series}, w.intake, quality.Options{
-		Dir: w.path("quality"), Agreed: w.records.Contracts, Out: w.records,
+		Dir: w.path("quality"), Agreed: w.records.Contracts, Out: w.records, Open: lasting{w.records}.aboutSources,
 		OnFinding: func(string) { w.hints.Tell(api.HintNow, "") }, Registerer: w.metrics, Logger: w.log,
 	})
 	return nil
@@ -259,7 +259,7 @@ func (w *worker) openGate() (err error) {
 		return err
 	}
 	journal := journal{w.records}
-	governor, err := govern.New(w.policy(), govern.Options{Switch: w.stop, Incidents: journal, History: journal, Actuators: w.allowed()})
+	governor, err := govern.New(w.policy(), govern.Options{Switch: w.stop, Incidents: journal, History: journal, Actuators: w.allowed(), Quality: trust{w.quality}})
 	if err != nil {
 		return err
 	}
