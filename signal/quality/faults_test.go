@@ -20,10 +20,9 @@ type sample struct {
 	unit    string
 	bad     bool // the fault is in this row
 	gone    bool
-	cause   bool // the row from which on it can be seen
 }
 
-// A tapeOf is one clean series.
+// A clean is one series without faults.
 type clean struct {
 	name    string
 	step    int64 // ms

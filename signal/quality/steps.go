@@ -89,8 +89,6 @@ type Count struct {
 // Counts are the counts of all steps, by step.
 type Counts [steps]Count
 
-func (c *Counts) flag(s Step, rows int) { c[s].Flagged += uint64(rows) }
-
 func (c *Counts) plus(o *Counts) {
 	for s := range c {
 		c[s].Seen += o[s].Seen
