@@ -72,8 +72,9 @@ func (w *worker) pour(ctx context.Context, paths []string, read recorded.Options
 	defer stop(nil)
 	log := &ending{Log: w.intake, stop: stop}
 	w.follow(log, w.watching(), silent{w.records})
+	w.judge(log)
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{w.watcher.Run, w.keep, w.liner.Run} {
+	for _, run := range []func(context.Context) error{w.watcher.Run, w.quality.Run, w.keep, w.liner.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil && context.Cause(ctx) == nil {
 				stop(err)

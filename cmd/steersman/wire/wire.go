@@ -221,11 +221,16 @@ func (w *worker) openStores() (err error) {
 }
 
 func (w *worker) openQuality() error {
-	w.quality = quality.NewReader(quality.Config{MaxSeries: w.budget.series}, w.intake, quality.Options{
+	w.judge(w.intake)
+	return nil
+}
+
+// judge makes the reader that judges what is in the log.
+func (w *worker) judge(log quality.Follower) {
+	w.quality = quality.NewReader(quality.Config{MaxSeries: w.budget.series}, log, quality.Options{
 		Dir: w.path("quality"), Agreed: w.records.Contracts, Out: w.records, Open: lasting{w.records}.aboutSources,
 		OnFinding: func(string) { w.hints.Tell(api.HintNow, "") }, Registerer: w.metrics, Logger: w.log,
 	})
-	return nil
 }
 
 func (w *worker) openGovern() (err error) {
