@@ -26,7 +26,8 @@
 // A series is known by 64 bits of hash over its source and its labels: two in
 // 500,000 share them with a probability below one in a hundred million, and are
 // then taken for one. Beyond [Config.MaxSeries] series and [Config.MaxMetrics]
-// metrics new ones are counted and not looked at. A source is taken for one
+// metrics new ones are counted and not looked at. A row of a series that the door
+// has not numbered costs three to five times as much, because its labels are read. A source is taken for one
 // clock: of several senders under one name, one alone whose clock is slow looks
 // late. A clock that is slow from the first row on looks like a slow way. Gauges
 // that rest at one value by night are taken for stuck until their rests were

@@ -33,6 +33,7 @@ type series struct {
 const (
 	isCounter = 1 << iota
 	isSized   // level and spread are known
+	isEnded   // the newest row is a stale marker
 )
 
 // The bounds of the steps. A change of one is a new version of its step.
@@ -100,6 +101,10 @@ func (s *series) cadence(t int64) (flagged uint32) {
 	if s.lastT == 0 {
 		return 0
 	}
+	if s.flags&isEnded != 0 { // the sender has said that nothing follows
+		s.flags &^= isEnded
+		return 0
+	}
 	dt := float32(t - s.lastT)
 	if s.step == 0 {
 		s.step = dt
@@ -129,6 +134,7 @@ func abs(x float32) float32 { return max(x, -x) }
 // marker is for the source to judge.
 func (s *series) null(v float64) (flagged uint32) {
 	if math.Float64bits(v) == staleBits {
+		s.flags |= isEnded
 		return 0
 	}
 	if s.n < nullKnown {

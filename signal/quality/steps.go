@@ -42,7 +42,7 @@ func (s Step) rule() rule {
 		CounterReset:    {"counter_reset/1", "a counter is lower than before", 0.2, 0.3},
 		UnitChange:      {"unit_change/1", "another unit is declared than before, or five values in a row of a series of steady size are those of before times 1000, 1024, 60, 100, 3600, or a power or part of these", 0.8, 0.05},
 		TypeChange:      {"type_change/1", "another type is declared than before", 0.6, 0.05},
-		Gap:             {"gap/1", "the first row after rows are missing: two and a half times the usual step after the one before, more where steps vary", 0.5, 0.2},
+		Gap:             {"gap/1", "the first row after rows are missing: two and a half times the usual step after the one before, more where steps vary; not after a stale marker", 0.5, 0.2},
 		Stuck:           {"stuck/1", "a gauge that moves has stood at one value, not zero, for so long as chance would give it once in a million times", 0.6, 0.2},
 		CardinalityJump: {"cardinality_jump/1", "a new series beyond one and a half times as many in a minute as the source had", 0.5, 0.1},
 		NullRate:        {"null_rate/1", "not a number, in a series that has hardly ever such rows; or the end of more than half of the source's series within a minute", 0.6, 0.2},

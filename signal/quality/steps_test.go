@@ -148,6 +148,7 @@ func TestSteps(t *testing.T) {
 			}
 		})},
 		{name: "ends", rows: append(steady(50), row{at: 50, v: stale})},
+		{name: "ends, and comes back long after", rows: append(append(steady(50), row{at: 50, v: stale}), with(steady(20), func(_ int, r *row) { r.at += 200 })...)},
 		{name: "negative and far beyond", rows: with(steady(600), func(i int, r *row) {
 			switch i {
 			case 580:
