@@ -31,6 +31,7 @@ const (
 	Share                      // more than this sender's fair share while others send: try again
 	Busy                       // the sink could take no more: try again
 	Failed                     // the sink failed: try again
+	Unreachable                // whom we read does not answer, or not with what was asked
 	reasonsCount               // how many there are
 )
 
@@ -72,6 +73,8 @@ func (r Reason) String() string {
 		return "busy"
 	case Failed:
 		return "failed"
+	case Unreachable:
+		return "unreachable"
 	}
 	return "unknown"
 }
