@@ -55,7 +55,7 @@ func CheckName(name string) error {
 		return fmt.Errorf("source %q: a name has 1 to 64 bytes", Cut(name, 80))
 	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" || name[0] == '.' || name[0] == '-':
 		return fmt.Errorf("source %q: a name is made of letters, digits, '.', '_' and '-', and begins with none of the last", name)
-	case slices.Contains([]string{"clock", "otlp", "remote-write", "hook", "hooks", "gate", "desk", "self"}, name):
+	case slices.Contains([]string{"clock", "otlp", "remote-write", "hook", "hooks", "gate", "desk", "self", "read"}, name):
 		return fmt.Errorf("source %q: that name is in use by Steersman itself", name)
 	}
 	return nil

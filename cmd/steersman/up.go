@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +16,12 @@ import (
 	"github.com/steersman-ops/steersman/cmd/steersman/config"
 	"github.com/steersman-ops/steersman/cmd/steersman/wire"
 	"github.com/steersman-ops/steersman/govern/watchdog"
+	"github.com/steersman-ops/steersman/signal/promql"
 	"github.com/steersman-ops/steersman/store/disk"
 )
 
 // place is what flags may say instead of the configuration file.
-type place struct{ file, dataDir, listen, otlpGRPC, otlpHTTP, memory string }
+type place struct{ file, dataDir, listen, otlpGRPC, otlpHTTP, memory, read string }
 
 func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -28,13 +30,14 @@ func (p *place) flags(cmd *cobra.Command) {
 	f.StringVar(&p.listen, "listen", "", "address of console and API, instead of listen")
 	f.StringVar(&p.otlpGRPC, "otlp-grpc", "", "address for OTLP over gRPC, instead of otlp_grpc")
 	f.StringVar(&p.otlpHTTP, "otlp-http", "", "address for OTLP over HTTP, instead of otlp_http")
+	f.StringVar(&p.read, "read", "", "address of a Prometheus, Mimir, Thanos or VictoriaMetrics to read, beside those under read")
 	f.StringVar(&p.memory, "memory", "", "ceiling on memory, as 2GiB, instead of memory (default: half of what there is)")
 }
 
 // args repeats the flags for the worker.
 func (p *place) args() []string {
 	args := []string{"worker"}
-	for flag, v := range map[string]string{"--config": p.file, "--data-dir": p.dataDir, "--listen": p.listen, "--otlp-grpc": p.otlpGRPC, "--otlp-http": p.otlpHTTP, "--memory": p.memory} {
+	for flag, v := range map[string]string{"--config": p.file, "--data-dir": p.dataDir, "--listen": p.listen, "--otlp-grpc": p.otlpGRPC, "--otlp-http": p.otlpHTTP, "--memory": p.memory, "--read": p.read} {
 		if v != "" {
 			args = append(args, flag, v)
 		}
@@ -58,6 +61,14 @@ func (p *place) load() (config.Config, error) {
 		}
 		if c.Memory < config.LeastMemory {
 			return c, fmt.Errorf("--memory: %s is too little: at least %s", c.Memory, config.Bytes(config.LeastMemory))
+		}
+	}
+	if p.read != "" {
+		if err := config.CheckReadURL(p.read); err != nil {
+			return c, fmt.Errorf("--read: %w", err)
+		}
+		if !slices.ContainsFunc(c.Read, func(r config.Read) bool { return promql.Source(r.URL) == promql.Source(p.read) }) {
+			c.Read = append(c.Read, config.Read{URL: p.read})
 		}
 	}
 	c.DataDir, err = filepath.Abs(c.DataDir)

@@ -52,6 +52,38 @@ type Source struct {
 	Added      time.Time           `json:"added,omitzero" doc:"When it got its token; absent for one of the configuration file."`
 	Configured bool                `json:"configured" doc:"It is in the configuration file, and changed there."`
 	Limits     signal.SourceLimits `json:"limits" doc:"Of its own; absent ones are none but its fair share."`
+
+	Reading *Reading `json:"reading,omitempty" doc:"How reading it stands; absent if it sends."`
+}
+
+// Reading says of an API that is read what is read, what that costs it, and what
+// is left out.
+type Reading struct {
+	URL     string `json:"url"`
+	State   string `json:"state" doc:"starting, history (it reads, and of some series what was before, too), reading, or waiting."`
+	Trouble string `json:"trouble,omitempty" doc:"What is wrong, and what to do."`
+
+	Exist   int           `json:"exist" doc:"Series that are there."`
+	Watched int           `json:"watched" doc:"Of them, that are read."`
+	Metrics int           `json:"metrics" doc:"Of how many metrics."`
+	Jobs    int           `json:"jobs" doc:"Of how many jobs."`
+	Behind  int           `json:"behind" doc:"Watched series of which history is still to be read."`
+	Left    []ReadingLeft `json:"left" doc:"What is not read, by reason, most series first."`
+	Looked  time.Time     `json:"looked,omitzero" doc:"When it was last looked what is there."`
+	UpTo    time.Time     `json:"upTo,omitzero" doc:"Of when the newest sample is."`
+
+	Queries          int   `json:"queries" doc:"Asked in the last minute."`
+	QueriesPerMinute int   `json:"queriesPerMinute" doc:"The budget."`
+	Bytes            int64 `json:"bytes" doc:"Of the answers of the last minute."`
+	BytesPerMinute   int64 `json:"bytesPerMinute" doc:"The budget."`
+}
+
+// ReadingLeft is what is not read for one reason.
+type ReadingLeft struct {
+	Reason   string   `json:"reason" doc:"buckets, constant, native, own, too_large, budget, failing or too_many."`
+	Series   int      `json:"series"`
+	Metrics  int      `json:"metrics"`
+	Examples []string `json:"examples" doc:"Some of the metrics, of the largest first."`
 }
 
 // SourceRefusal is how much was refused for one reason.

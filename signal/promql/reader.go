@@ -67,6 +67,12 @@ type Options struct {
 	Meters     *Meters    // nil: not measured
 }
 
+// The defaults of how far back is read.
+const (
+	DefaultHistory = 2 * time.Hour
+	DefaultCatchUp = 6 * time.Hour
+)
+
 // A Checkpoint keeps a few kilobytes across restarts. Load returns nil if there
 // is nothing.
 type Checkpoint interface {
@@ -83,8 +89,8 @@ func orDefault[T int | int64 | time.Duration](v *T, def T) {
 func (o Options) withDefaults() Options {
 	orDefault(&o.Step, 15*time.Second)
 	orDefault(&o.Late, 30*time.Second)
-	orDefault(&o.History, 2*time.Hour)
-	orDefault(&o.CatchUp, 6*time.Hour)
+	orDefault(&o.History, DefaultHistory)
+	orDefault(&o.CatchUp, DefaultCatchUp)
 	orDefault(&o.Discover, 10*time.Minute)
 	orDefault(&o.Timeout, 30*time.Second)
 	orDefault(&o.Queries, 60)

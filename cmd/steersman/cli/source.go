@@ -40,6 +40,11 @@ func printSources(w io.Writer, out api.Sources) {
 		fmt.Fprintln(w, "Nobody sends data. `steersman source connect` says how.")
 		return
 	}
+	for _, s := range out.Sources {
+		if s.Reading != nil && s.Reading.Trouble != "" {
+			say(w, "Warning: %s\n", s.Reading.Trouble)
+		}
+	}
 	fmt.Fprintln(w, "SOURCE\tLAST SEEN\tA SECOND\tACCEPTED\tREFUSED\tWHY\tSET ASIDE\tLAG\tQUALITY")
 	for _, s := range out.Sources {
 		why := ""
@@ -84,6 +89,8 @@ func sourceShow(c *client, asJSON *bool) *cobra.Command {
 func printSource(w io.Writer, s *api.Source) {
 	say(w, "%s\n\n", s.Name)
 	switch {
+	case s.Reading != nil:
+		printReading(w, s.Reading)
 	case s.Configured:
 		say(w, "token\tin the configuration file\n")
 	case s.Named:
@@ -104,6 +111,9 @@ func printSource(w io.Writer, s *api.Source) {
 			say(w, "limit\t%d %s\n", l.n, l.what)
 		}
 	}
+	if s.Reading != nil {
+		printLeft(w, s.Reading.Left)
+	}
 	printRefusals(w, "Refused", s.Refusals)
 	printRefusals(w, "Set aside", s.SetAside)
 	printSteps(w, s)
@@ -116,6 +126,35 @@ func printSteps(w io.Writer, s *api.Source) {
 	say(w, "\nquality\t%s %s\nSTEP\tSEEN\tFLAGGED\tLATELY\tCHANGED\n", score(s), s.Why)
 	for _, st := range s.Steps {
 		say(w, "%s\t%d\t%d\t%.3g %%\t%d\n", st.Step, st.Seen, st.Flagged, 100*st.Share, st.Changed)
+	}
+}
+
+// printReading says of an API that is read how that stands.
+func printReading(w io.Writer, r *api.Reading) {
+	say(w, "reads\t%s\nstate\t%s\n", r.URL, r.State)
+	if r.Trouble != "" {
+		say(w, "trouble\t%s\n", r.Trouble)
+	}
+	if !r.Looked.IsZero() {
+		say(w, "watched\t%d of %d series: %d metrics of %d jobs, chosen %s\n", r.Watched, r.Exist, r.Metrics, r.Jobs, clock(r.Looked))
+	}
+	if r.Behind > 0 {
+		say(w, "history\tto be read of %d series\n", r.Behind)
+	}
+	if !r.UpTo.IsZero() {
+		say(w, "read up to\t%s\n", clock(r.UpTo))
+	}
+	say(w, "queries\t%d in the last minute, of %d\nbytes\t%s in the last minute, of %s\n", r.Queries, r.QueriesPerMinute, mebibytes(r.Bytes), mebibytes(r.BytesPerMinute))
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.3g MiB", float64(n)/(1<<20)) }
+
+func printLeft(w io.Writer, list []api.ReadingLeft) {
+	if len(list) > 0 {
+		fmt.Fprint(w, "\nNot read\n")
+	}
+	for _, l := range list {
+		say(w, "  %d\t%s\t%d metrics\t%s\n", l.Series, l.Reason, l.Metrics, strings.Join(l.Examples, ", "))
 	}
 }
 

@@ -41,6 +41,8 @@ type Config struct {
 	Anonymous string   `yaml:"anonymous" doc:"Who may send without a token: loopback (whoever reaches a port that listens on loopback), everywhere, or nowhere."`
 	Sources   []Source `yaml:"sources" doc:"Senders with a name, a token and limits of their own. Others can be added with steersman source add."`
 
+	Read []Read `yaml:"read" doc:"What people have already and Steersman reads, without writing to it: Prometheus, Mimir, Thanos, VictoriaMetrics."`
+
 	Log     Log     `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake  Intake  `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics Metrics `yaml:"metrics" doc:"The time series store."`
@@ -343,6 +345,7 @@ func (c *Config) check(root *yaml.Node) error {
 		bad("anonymous", "%q is none of %s, %s, %s", c.Anonymous, Loopback, Everywhere, Nowhere)
 	}
 	c.checkSources(bad)
+	c.checkReads(bad)
 	return errors.Join(errs...)
 }
 

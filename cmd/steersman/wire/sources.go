@@ -47,7 +47,7 @@ func (w *worker) sourceList() []api.Source {
 		v := api.Source{
 			Name: s.Name, Kind: s.Kind, FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
 			Received: s.Received, Refused: s.Refused, Accepted: s.Accepted, LastRefusal: s.LastRefusal,
-			PerSecond: s.PerSecond, LagSeconds: s.Lag, Series: w.doors.SeriesOf(s.Name),
+			PerSecond: s.PerSecond, LagSeconds: s.Lag, Series: w.doors.SeriesOf(s.Name), Reading: w.readingOf(s.Name),
 		}
 		for reason, n := range s.Reasons {
 			v.Refusals = append(v.Refusals, api.SourceRefusal{Reason: reason, Count: n, At: s.Told[reason].At, Text: s.Told[reason].Text})
@@ -68,6 +68,11 @@ func (w *worker) sourceList() []api.Source {
 			delete(named, s.Name)
 		}
 		out = append(out, v)
+	}
+	for _, r := range w.reads { // they have not had an answer yet
+		if s := r.Status(); !slices.ContainsFunc(out, func(v api.Source) bool { return v.Name == s.Source }) {
+			out = append(out, api.Source{Name: s.Source, Kind: "read", Reading: reading(&s)})
+		}
 	}
 	for n := range maps.Values(named) { // they have not sent yet
 		out = append(out, withName(api.Source{Name: n.Name}, n))

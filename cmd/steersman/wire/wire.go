@@ -39,6 +39,7 @@ import (
 	"github.com/steersman-ops/steersman/govern/watchdog"
 	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/keyring"
+	"github.com/steersman-ops/steersman/signal/promql"
 	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
@@ -89,6 +90,7 @@ type worker struct {
 	sources  *signal.Sources
 	doors    *signal.Doors
 	keyring  *keyring.Ring
+	reads    []*promql.Reader
 	hints    *api.Hints
 
 	backing  sync.Mutex // held while a backup is taken
@@ -150,7 +152,7 @@ func (w *worker) build() error {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_ceiling_bytes", Help: "What --memory allows."}, func() float64 { return float64(w.budget.ceiling) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_memory_used_bytes", Help: "What the runtime holds of the system, files aside."}, func() float64 { return float64(used()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "steersman_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": w.opt.Version}}, func() float64 { return 1 }))
-	for _, step := range []func() error{w.openStores, w.openQuality, w.openGovern, w.openGate, w.openWatch, w.openDoors} {
+	for _, step := range []func() error{w.openStores, w.openQuality, w.openGovern, w.openGate, w.openWatch, w.openDoors, w.openReads} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -192,8 +194,8 @@ func (w *worker) openStores() (err error) {
 	if w.series, err = openLater(func() (*series.Store, error) {
 		return series.Open(w.path("series"), series.Options{
 			Retention: time.Duration(w.cfg.Metrics.Retention), MaxBytes: int64(w.cfg.Metrics.MaxBytes),
-			MaxSeries: w.budget.series,
-			Version:   w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
+			MaxSeries: w.budget.series, OutOfOrder: w.late(),
+			Version: w.opt.Version, Registerer: w.metrics, Logger: slog.New(quieter{w.log.Handler()}),
 		})
 	}); err != nil {
 		return err
@@ -346,6 +348,7 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.tellStop)
 	add(g, w.prune)
 	add(g, w.keepTrim)
+	w.runReads(g)
 }
 
 // keepTrim looks after the ballast.
