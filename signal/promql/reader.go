@@ -36,8 +36,10 @@ type Options struct {
 	// much is read again each time. Default 30 seconds.
 	Late time.Duration
 
-	// History is how far back a series is read that is new to us. Default 2 hours;
-	// negative means none.
+	// History is how far back a series is read that is new to us. Default 1 hour:
+	// a level is learned in ten minutes, and what has been silent for an hour is
+	// forgotten by those who learn, so that of more the first pieces would be lost.
+	// Negative means none.
 	History time.Duration
 
 	// CatchUp is how far back reading resumes after a stop. Default 6 hours.
@@ -69,7 +71,7 @@ type Options struct {
 
 // The defaults of how far back is read.
 const (
-	DefaultHistory = 2 * time.Hour
+	DefaultHistory = time.Hour
 	DefaultCatchUp = 6 * time.Hour
 )
 
@@ -285,8 +287,7 @@ func (r *Reader) well() {
 	if r.status.Trouble != "" {
 		r.doors.Logger.Info("reading goes on", "source", r.source)
 	}
-	r.status.Trouble, r.status.State = "", Reading
-	if r.status.Behind > 0 {
+	if r.status.Trouble, r.status.State = "", Reading; r.status.Behind > 0 {
 		r.status.State = Catching
 	}
 }

@@ -111,7 +111,12 @@ func (r *Reader) progress(now int64) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status.Behind = behind
+	if r.status.Behind = behind; r.status.State != Waiting {
+		r.status.State = Reading
+		if behind > 0 {
+			r.status.State = Catching
+		}
+	}
 	if upTo > 0 {
 		r.status.UpTo = time.UnixMilli(upTo).UTC()
 		r.opt.Meters.lag.WithLabelValues(r.source).Set(float64(now-upTo) / 1000)

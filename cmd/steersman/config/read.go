@@ -24,7 +24,7 @@ type Read struct {
 
 	Step     Duration `yaml:"step" doc:"Time between two readings. 0: 15s."`
 	Late     Duration `yaml:"late" doc:"How much later than others a sample may appear on their side. 0: 30s."`
-	History  Duration `yaml:"history" doc:"How far back a series is read that is new to us. 0: 2h."`
+	History  Duration `yaml:"history" doc:"How far back a series is read that is new to us. 0: 1h."`
 	CatchUp  Duration `yaml:"catch_up" doc:"How far back reading resumes after a stop. 0: 6h."`
 	Discover Duration `yaml:"discover" doc:"Time between two looks at what is there. 0: 10m."`
 	Timeout  Duration `yaml:"timeout" doc:"How long one query may take. 0: 30s."`

@@ -34,6 +34,7 @@ type Options struct {
 	Scrape      time.Duration // time between two scrapes; default 250 ms
 	Targets     []string      // further host:port to scrape, as job "more"
 	Native      bool          // it scrapes, keeps and sends native histograms
+	Receive     bool          // it scrapes nothing and takes remote write at /api/v1/write
 }
 
 // Start starts a Prometheus that scrapes itself (job "prometheus"), a node
@@ -43,6 +44,9 @@ type Options struct {
 func Start(t testing.TB, opt Options) (url string, stop func()) {
 	t.Helper()
 	prometheus := program(t, "prometheus")
+	if opt.Receive {
+		return receiver(t, prometheus)
+	}
 	exporter := program(t, "prometheus-node-exporter")
 	if opt.Scrape == 0 {
 		opt.Scrape = 250 * time.Millisecond
@@ -65,11 +69,34 @@ func Start(t testing.TB, opt Options) (url string, stop func()) {
 	return url, func() { stopSelf(); stopNode() }
 }
 
+// receiver starts a Prometheus that only takes what is written to it.
+func receiver(t testing.TB, path string) (url string, stop func()) {
+	t.Helper()
+	dir, self := t.TempDir(), freeAddr(t)
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, []byte("global: {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stop = start(t, path, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+self, "--log.level=warn", "--web.enable-remote-write-receiver")
+	waitFor(t, "http://"+self+"/-/ready")
+	return "http://" + self, stop
+}
+
+// StartVictoria starts a VictoriaMetrics (Debian's package victoria-metrics) that
+// takes remote write at /api/v1/write and answers as Prometheus does.
+func StartVictoria(t testing.TB) (url string, stop func()) {
+	t.Helper()
+	path, self := program(t, "victoria-metrics"), freeAddr(t)
+	stop = start(t, path, "-storageDataPath="+t.TempDir(), "-httpListenAddr="+self, "-loggerLevel=ERROR", "-memory.allowedBytes=256MB", "-selfScrapeInterval=0")
+	waitFor(t, "http://"+self+"/health")
+	return "http://" + self, stop
+}
+
 func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("SKIPPED, NOT TESTED: %v. Install Debian's packages prometheus and prometheus-node-exporter to run this test.", err)
+		t.Skipf("SKIPPED, NOT TESTED: %v. Install Debian's packages prometheus, prometheus-node-exporter and victoria-metrics to run this test.", err)
 	}
 	return path
 }
