@@ -79,12 +79,13 @@ func (r *Reader) divide(ctx context.Context, q *query, from, to int64, values di
 		label := values.best()
 		by := *q
 		by.label, by.value = label, []string{""}
+		over := false
 		_, _, err := r.ask(ctx, "api/v1/label/"+label+"/values", url.Values{"match[]": {q.selector()}, "start": {moment(from)}, "end": {moment(to)}}, r.opt.AnswerBytes, 0, texts(func(v string) {
-			if v != "" && len(by.value) < maxValues {
+			if over = over || len(by.value) >= maxValues; v != "" && !over {
 				by.value = append(by.value, v)
 			}
 		}))
-		if err != nil {
+		if err != nil || over {
 			return nil, err
 		}
 		halves = by.halves()
@@ -103,8 +104,13 @@ func (r *Reader) divide(ctx context.Context, q *query, from, to int64, values di
 	return out, nil
 }
 
-// maxValues is how many values of a label a query is divided by.
-const maxValues = 2000
+const (
+	// maxValues is how many values of a label a query is divided by; one with more
+	// is not.
+	maxValues = 20_000
+	// maxDistinct is how many values of each label of an answer are told apart.
+	maxDistinct = 2000
+)
 
 // distinct holds the values of the labels of some series.
 type distinct map[string]map[string]bool
@@ -117,7 +123,7 @@ func (d distinct) add(metric map[string]string) {
 		if d[l] == nil {
 			d[l] = make(map[string]bool)
 		}
-		if len(d[l]) < maxValues {
+		if len(d[l]) < maxDistinct {
 			d[l][v] = true
 		}
 	}
