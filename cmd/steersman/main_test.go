@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,6 +91,16 @@ func TestStories(t *testing.T) {
 					}
 				}
 				ts.Fatalf("no line says %s", args[0])
+			},
+			// wait-source waits until what is shown of a source matches.
+			"wait-source": func(ts *testscript.TestScript, _ bool, args []string) {
+				want := regexp.MustCompile("(?m)" + args[1])
+				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+					if ts.Exec("steersman", "source", "show", args[0], "--data-dir", "data") == nil && want.MatchString(ts.ReadFile("stdout")) {
+						return
+					}
+				}
+				ts.Fatalf("source %s: nothing matches %s in\n%s", args[0], args[1], ts.ReadFile("stdout"))
 			},
 			// paste runs what stands in a file from the line with curl on, as a
 			// person would.
