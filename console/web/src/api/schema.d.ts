@@ -892,6 +892,80 @@ export interface components {
             title: string;
             why: string;
         };
+        Reading: {
+            /**
+             * Format: int64
+             * @description Watched series of which history is still to be read.
+             */
+            behind: number;
+            /**
+             * Format: int64
+             * @description Of the answers of the last minute.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description The budget.
+             */
+            bytesPerMinute: number;
+            /**
+             * Format: int64
+             * @description Series that are there.
+             */
+            exist: number;
+            /**
+             * Format: int64
+             * @description Of how many jobs.
+             */
+            jobs: number;
+            /** @description What is not read, by reason, most series first. */
+            left: components["schemas"]["ReadingLeft"][];
+            /**
+             * Format: date-time
+             * @description When it was last looked what is there.
+             */
+            looked?: string;
+            /**
+             * Format: int64
+             * @description Of how many metrics.
+             */
+            metrics: number;
+            /**
+             * Format: int64
+             * @description Asked in the last minute.
+             */
+            queries: number;
+            /**
+             * Format: int64
+             * @description The budget.
+             */
+            queriesPerMinute: number;
+            /** @description starting, history (it reads, and of some series what was before, too), reading, or waiting. */
+            state: string;
+            /** @description What is wrong, and what to do. */
+            trouble?: string;
+            /**
+             * Format: date-time
+             * @description Of when the newest sample is.
+             */
+            upTo?: string;
+            url: string;
+            /**
+             * Format: int64
+             * @description Of them, that are read.
+             */
+            watched: number;
+        };
+        ReadingLeft: {
+            /** @description Some of the metrics, of the largest first. */
+            examples: string[];
+            /** Format: int64 */
+            metrics: number;
+            /** @description buckets, constant, native, own, too_large, budget, failing or too_many. */
+            reason: string;
+            /** Format: int64 */
+            series: number;
+        };
         Reason: {
             /** @description For the record. Never required. */
             why?: string;
@@ -985,6 +1059,8 @@ export interface components {
              * @description Samples that were accepted and then set aside, since the start.
              */
             quarantined: number;
+            /** @description How reading it stands; absent if it sends. */
+            reading?: components["schemas"]["Reading"];
             /**
              * Format: int64
              * @description Items: points, spans, lines and changes.

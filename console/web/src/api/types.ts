@@ -21,6 +21,7 @@ export type ServiceMap = Papers['Map'];
 export type AddedSource = Papers['AddedSource'];
 export type NewSource = Papers['NewSource'];
 export type Snippet = Papers['Snippet'];
+export type Reading = Papers['Reading'];
 export type Source = Papers['Source'];
 export type SourceRefusal = Papers['SourceRefusal'];
 export type Sources = Papers['Sources'];

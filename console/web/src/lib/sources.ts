@@ -6,12 +6,13 @@ import { ms } from './time';
 /** Milliseconds without a word after which a source is called silent. */
 export const quiet = 60_000;
 
-export type SourceState = 'waiting' | 'silent' | 'refused' | 'sends';
+export type SourceState = 'trouble' | 'waiting' | 'silent' | 'refused' | 'sends' | 'read';
 
 /** How long ago something was refused that still counts as now, in milliseconds. */
 const recent = 5 * 60_000;
 
 export function sourceState(s: Source, now: number): SourceState {
+  if (s.reading) return s.reading.trouble ? 'trouble' : s.reading.state === 'starting' ? 'waiting' : 'read';
   const seen = ms(s.lastSeen);
   if (Number.isNaN(seen)) return 'waiting';
   if (now - seen > quiet) return 'silent';
@@ -20,13 +21,15 @@ export function sourceState(s: Source, now: number): SourceState {
 }
 
 export const sourceStateWords: Record<SourceState, string> = {
+  trouble: 'Cannot be read',
+  read: 'Is read',
   waiting: 'Has not sent yet',
   silent: 'Silent',
   refused: 'Refused in part',
   sends: 'Sends',
 };
 
-const order: SourceState[] = ['refused', 'silent', 'waiting', 'sends'];
+const order: SourceState[] = ['trouble', 'refused', 'silent', 'waiting', 'sends', 'read'];
 
 /** Those that need somebody first, then by name. */
 export function sortSources(list: Source[], now: number): Source[] {
@@ -52,6 +55,7 @@ const words: Record<string, string> = {
   share: 'over its fair share',
   busy: 'intake busy',
   failed: 'intake failed',
+  unreachable: 'no answer',
   too_old: 'too old',
   too_new: 'in the future',
   out_of_order: 'out of order',
@@ -61,6 +65,22 @@ const words: Record<string, string> = {
 };
 
 export const reasonWords = (reason: string) => words[reason] ?? reason;
+
+const leftWords: Record<string, string> = {
+  buckets: 'buckets: the sum and the count are read instead',
+  constant: 'constant',
+  native: 'native histograms',
+  own: 'derived by Steersman',
+  too_large: 'more than half of the budget alone',
+  budget: 'over the budget',
+  failing: 'no answer for them',
+  too_many: 'more metrics than are looked at',
+};
+
+/** Why something is not read. */
+export const leftReason = (reason: string) => leftWords[reason] ?? reason;
+
+export const mebibytes = (n: number) => `${plain(Number((n / (1 << 20)).toPrecision(2)))} MiB`;
 
 export const senderWords: Record<string, string> = {
   otel: 'OpenTelemetry SDK',

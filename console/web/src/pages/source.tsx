@@ -8,6 +8,7 @@ import { Section } from '../components/section';
 import { ConnectSource } from '../components/source/connect-source';
 import { RemoveSource } from '../components/source/remove-source';
 import { Refusals, SourceFacts, Steps } from '../components/source/source-facts';
+import { SourceReading } from '../components/source/source-reading';
 import { SourceMark } from '../components/source/source-row';
 import { Failure, Loading } from '../components/states';
 import { useNowTick } from '../lib/settings';
@@ -30,6 +31,7 @@ export function SourcePage({ name }: { name: string }) {
 }
 
 function token(s: Source): string {
+  if (s.reading) return `Steersman reads it at ${s.reading.url}, and writes nothing there.`;
   if (s.configured) return 'Its token is in the configuration file.';
   if (s.named) return 'It has a token of its own.';
   return 'It has no token; its name is what the data says.';
@@ -44,7 +46,7 @@ function Account({ source: s }: { source: Source }) {
   return (
     <Page
       title={s.name}
-      lead={[kind && `${kind}.`, token(s), limits.length > 0 && `It may send ${limits.join(', ')}.`]
+      lead={[kind && !s.reading && `${kind}.`, token(s), limits.length > 0 && `It may send ${limits.join(', ')}.`]
         .filter(Boolean)
         .join(' ')}
       actions={
@@ -58,11 +60,12 @@ function Account({ source: s }: { source: Source }) {
         </>
       }
     >
+      {s.reading && <SourceReading reading={s.reading} />}
       <SourceFacts source={s} />
       <Refusals title="Refused" list={s.refusals ?? []} none="Nothing was refused." />
       {(s.setAside ?? []).length > 0 && <Refusals title="Set aside" list={s.setAside ?? []} none="" />}
       <Steps source={s} />
-      <ConnectSource source={s.named ? s.name : ''} sender={s.sender ?? doorSender[s.kind] ?? 'otel'} />
+      {!s.reading && <ConnectSource source={s.named ? s.name : ''} sender={s.sender ?? doorSender[s.kind] ?? 'otel'} />}
       <p className="small muted">
         <Link href="/sources" className="link">
           All sources

@@ -8,6 +8,8 @@ import { Ago } from '../moment';
 import classes from './source.module.css';
 
 const marks: Record<SourceState, [IconName, 'warn' | 'quiet' | 'plain']> = {
+  trouble: ['suffers', 'warn'],
+  read: ['check', 'quiet'],
   waiting: ['wait', 'quiet'],
   silent: ['silent', 'plain'],
   refused: ['suffers', 'warn'],
@@ -42,9 +44,12 @@ export function SourceRow({ source: s, now }: { source: Source; now: number }) {
           {s.name}
         </Link>
         <span className="muted small wrap">
-          {[s.named ? 'has a token' : 'without a token', sourceKind(s)].filter(Boolean).join(' · ')}
+          {s.reading
+            ? `${count(s.reading.watched)} of ${count(s.reading.exist)} series are read`
+            : [s.named ? 'has a token' : 'without a token', sourceKind(s)].filter(Boolean).join(' · ')}
         </span>
-        {why && (
+        {s.reading?.trouble && <span className="small wrap">{s.reading.trouble}</span>}
+        {why && !s.reading?.trouble && (
           <span className="small wrap">
             {count(s.refused)} refused, {s.refusals && s.refusals.length > 1 && 'mostly '}
             {reasonWords(why.reason)}
