@@ -122,6 +122,7 @@ type Reader struct {
 	opt    Options
 	client *client
 	budget budget
+	rest   budget // of it, what history may take
 	source string
 
 	// What follows belongs to Run.
@@ -142,6 +143,7 @@ type Reader struct {
 	typed   time.Time     // when the descriptions were last read
 	saved   time.Time
 	wait    time.Duration // before the next attempt, after trouble
+	past    bool          // what is asked now is history
 
 	mu     sync.Mutex
 	status Status
@@ -161,7 +163,7 @@ func New(d *signal.Doors, opt Options) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{
-		doors: d, opt: opt, client: c, budget: budget{queries: opt.Queries, bytes: opt.Bytes}, source: Source(opt.URL),
+		doors: d, opt: opt, client: c, budget: budget{queries: opt.Queries, bytes: opt.Bytes}, rest: budget{queries: max(opt.Queries*inPast/10, 1), bytes: opt.Bytes * inPast / 10}, source: Source(opt.URL),
 		byPair: make(map[pair]*target), latest: make(map[fact.Labels]int64), failing: make(map[string]int), aside: make(map[pair]bool),
 		of: make(map[string]described), perRow: rowBytes,
 	}
@@ -175,6 +177,9 @@ const (
 	longestWait = time.Minute
 	// saveEvery is the time between two checkpoints.
 	saveEvery = 30 * time.Second
+	// inPast is how many tenths of the budget history may take. Half is for what is
+	// read live, whether it is read yet or not.
+	inPast = 4
 	// rowBytes is what one series costs in one reading until it is measured.
 	rowBytes = 400
 )
@@ -261,6 +266,9 @@ func (r *Reader) ask(ctx context.Context, path string, q url.Values, most, expec
 	}
 	now := r.doors.Clock()
 	r.budget.spend(now, n)
+	if r.past {
+		r.rest.spend(now, n)
+	}
 	r.opt.Meters.asked(r.source, n, now.Sub(begun), a, err)
 	return a, n, err
 }

@@ -118,17 +118,15 @@ func (r *Reader) failed(q *query, err error) error {
 }
 
 // catchUp reads what is behind, piece by piece, as long as there is time and the
-// budget leaves room for a live reading.
+// budget of history.
 func (r *Reader) catchUp(ctx context.Context, until time.Time) {
+	r.past = true
+	defer func() { r.past = false }()
 	for ctx.Err() == nil {
 		now := r.doors.Clock()
 		q, from, to := r.behind(now.UnixMilli())
-		reserve := 0.0
-		for i := range r.live {
-			reserve += float64(r.live[i].size) * r.perRow
-		}
 		expected := int64(float64(q.size) * (rowBytes + secondBytes*float64(to-from)/1000))
-		if q.names == nil || !now.Before(until) || !r.budget.room(now, 1+len(r.live), min(expected, r.opt.AnswerBytes)+int64(reserve)) {
+		if q.names == nil || !now.Before(until) || !r.rest.room(now, 1, min(expected, r.opt.AnswerBytes)) {
 			return
 		}
 		if err := r.piece(ctx, &q, from, to, now.UnixMilli()); err != nil {
@@ -186,7 +184,7 @@ func (r *Reader) behind(now int64) (q query, from, to int64) {
 	window = max(window, longAgo.Milliseconds())
 	last := now - (liveWithin + time.Minute).Milliseconds()
 	switch to = from + window; {
-	case to >= now || from >= last:
+	case to >= now || from >= last-time.Minute.Milliseconds(): // one that stopped there goes on to the end
 		to = now
 	case to > last:
 		to = last

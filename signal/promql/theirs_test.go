@@ -38,6 +38,7 @@ type theirs struct {
 	warnings []string
 	asked    []string
 	header   http.Header // of the last request
+	slow     func()      // called with each question
 }
 
 type theirSeries struct {
@@ -76,6 +77,9 @@ func (th *theirs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query().Get("query")
 	th.asked = append(th.asked, strings.TrimPrefix(r.URL.Path, "/api/v1/")+" "+q)
 	th.header = r.Header
+	if th.slow != nil {
+		th.slow()
+	}
 	if r.Method != http.MethodGet {
 		th.t.Errorf("%s %s: only GET is allowed", r.Method, r.URL.Path)
 	}

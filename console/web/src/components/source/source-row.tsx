@@ -45,7 +45,9 @@ export function SourceRow({ source: s, now }: { source: Source; now: number }) {
         </Link>
         <span className="muted small wrap">
           {s.reading
-            ? `${count(s.reading.watched)} of ${count(s.reading.exist)} series are read`
+            ? s.reading.looked
+              ? `${count(s.reading.watched)} of ${count(s.reading.exist)} series are read`
+              : 'read by Steersman'
             : [s.named ? 'has a token' : 'without a token', sourceKind(s)].filter(Boolean).join(' · ')}
         </span>
         {s.reading?.trouble && <span className="small wrap">{s.reading.trouble}</span>}
