@@ -37,6 +37,14 @@ func TestParse(t *testing.T) {
 		{name: "source twice", yaml: "sources:\n- {name: a, token: {env: A}}\n- {name: a, token: {env: B}}\n", err: `line 3: sources.1.name: "a" is used twice`},
 		{name: "source with less than nothing", yaml: "sources:\n- {name: a, token: {env: A}, limits: {series: -1}}\n", err: `series is -1: must not be negative`},
 		{name: "anonymous", yaml: "anonymous: sometimes\n", err: `line 1: anonymous: "sometimes" is none of loopback, everywhere, nowhere`},
+		{name: "read", yaml: "read:\n- url: https://mimir.example/prometheus\n  token: {file: /run/mimir}\n  tenant: shop\n  queries: 30\n  bytes: 8MiB\n"},
+		{name: "read of no address", yaml: "read:\n- {url: 'prometheus:9090'}\n", err: `line 2: read.0.url: "prometheus:9090" is not an http or https address`},
+		{name: "read with a secret in the address", yaml: "read:\n- {url: 'http://u:s3cret@x'}\n", err: `"http://u:xxxxx@x" holds a user`},
+		{name: "read twice", yaml: "read:\n- {url: 'http://x/a'}\n- {url: 'http://x/b'}\n", err: `line 3: read.1.url: read/x is read twice`},
+		{name: "read with a user and a token", yaml: "read:\n- {url: 'http://x', user: a, token: {env: B}}\n", err: `has a user and a token: keep one`},
+		{name: "read too often", yaml: "read:\n- {url: 'http://x', step: 100ms}\n", err: `read.0.step: 100ms is not between 1s and 5m`},
+		{name: "read of less than nothing", yaml: "read:\n- {url: 'http://x', queries: -1}\n", err: `read.0.queries: must not be negative`},
+		{name: "read of too little", yaml: "read:\n- {url: 'http://x', bytes: 1KiB}\n", err: `read.0.bytes: 1KiB is too little: at least 1MiB`},
 		{name: "not YAML", yaml: "a: [", err: "yaml"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -67,6 +75,7 @@ func TestPrintedSettingsReadBackTheSame(t *testing.T) {
 	c.Intake.MaxAge = Duration(90 * time.Minute)
 	c.Hosts = []string{"ops.example"}
 	c.Sources = []Source{{Name: "shop", Kind: "otel", Token: Secret{File: "/run/shop.token"}, Limits: SourceLimits{BytesPerSecond: 1 << 20, Series: 1000}}}
+	c.Read = []Read{{URL: "http://127.0.0.1:9090", Tenant: "shop", Bytes: 8 << 20, Step: Duration(30 * time.Second)}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
