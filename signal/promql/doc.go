@@ -45,7 +45,8 @@
 // Range selectors tell no stale markers: that a series has ended is seen by its
 // silence, a minute later than from a stream. Native histograms and exemplars
 // are not read, of classic histograms the sum and the count only. A series that
-// lags behind the others of its metric by more than Late misses samples. A
+// lags behind the others of its metric by more than Late misses samples, and so
+// does all that appears more than five minutes and Late after its time. A
 // metric that alone has more series than half of the budget is left out as a
 // whole. The budget of bytes is of answers after decompression, and an answer
 // that turns out larger than foreseen is counted after it came: a minute may

@@ -14,15 +14,14 @@ type got struct {
 	partial bool  // they say that something is missing
 }
 
-// upTo returns until when nothing more is expected.
+// upTo returns until when nothing more is expected. What has been silent for long
+// does not hold its query back.
 func (g got) upTo(now int64) int64 {
-	switch {
-	case g.newest == 0:
-		return now - longAgo.Milliseconds()
-	case g.partial:
-		return g.newest - longAgo.Milliseconds()
+	at := max(g.newest, now-longAgo.Milliseconds())
+	if g.partial {
+		at -= longAgo.Milliseconds()
 	}
-	return g.newest
+	return at
 }
 
 // fetch asks for the samples after from, up to to, in parts if they are too many

@@ -355,6 +355,31 @@ func TestPartial(t *testing.T) {
 	b.whole(signaltest.Now().Add(-time.Minute - b.opt.Late))
 }
 
+// What has ended costs no more than what goes on, and what comes back is had.
+func TestSilence(t *testing.T) {
+	th, c := newTheirs(t), &clock{now: signaltest.Now()}
+	shop(th, c)
+	b := newBench(t, th, c, Options{History: time.Minute, Discover: 24 * time.Hour})
+	b.must()
+	for range 2 * 60 { // half an hour
+		th.questions()
+		c.add(15 * time.Second)
+		b.must()
+		if q := th.questions(); len(q) > 1 {
+			t.Fatalf("%v after the last sample it asks %q", c.Now().Sub(signaltest.Now()), q)
+		}
+	}
+	back := c.Now()
+	th.set(func() {
+		for _, s := range th.series {
+			s.points = append(s.points, fact.Point{T: back.UnixMilli() + 1000, V: 1})
+		}
+	})
+	c.add(15 * time.Second)
+	b.must()
+	b.whole(signaltest.Now().Add(-time.Minute - b.opt.Late))
+}
+
 // Where all at once is too much for them, it is counted job by job.
 func TestDiscoverJobByJob(t *testing.T) {
 	th, c := newTheirs(t), &clock{now: signaltest.Now()}
