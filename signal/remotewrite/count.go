@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/family"
 	"github.com/steersman-ops/steersman/signal/wire"
 )
 
@@ -102,7 +103,7 @@ func (n *counts) countSeries(buf []byte) error {
 // label value.
 func (d *decoder) metadata(buf []byte) error {
 	var name string
-	var fam family
+	var fam described
 	c := wire.Over(buf)
 	for {
 		field, typ, ok := c.Next()
@@ -112,7 +113,7 @@ func (d *decoder) metadata(buf []byte) error {
 		switch field {
 		case 1:
 			if c.Want(typ, wire.Varint) {
-				fam.typ = promType(int32(c.Varint()))
+				fam.typ = family.Type(int32(c.Varint()))
 			}
 		case 2, 4, 5:
 			if !c.Want(typ, wire.Bytes) {

@@ -5,25 +5,12 @@ import (
 	"sync"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal/family"
 )
 
-// promType is a metric's type as remote write numbers them.
-type promType uint64
-
-const (
-	typeUnknown promType = iota
-	typeCounter
-	typeGauge
-	typeHistogram
-	typeGaugeHistogram
-	typeSummary
-	typeInfo
-	typeStateset
-)
-
-// A family is what a sender said of a metric family.
-type family struct {
-	typ        promType
+// A described is what a sender said of a metric family.
+type described struct {
+	typ        family.Type
 	help, unit string
 }
 
@@ -31,26 +18,26 @@ type family struct {
 type declared struct {
 	typ        fact.SeriesType
 	help, unit string
-	told       promType // as version 2 tells it with the series
+	told       family.Type // as version 2 tells it with the series
 }
 
 // families remembers the metadata of metric families, up to a limit, the least
 // recently asked for go first. It is safe for concurrent use.
 type families struct {
 	mu      sync.Mutex
-	known   aged[string, family]
+	known   aged[string, described]
 	version uint32                  // grows when anything is learned
 	told    aged[string, *declared] // by metric: what version 2 tells with each series
 }
 
 // learn takes up what a sender says of a family.
-func (f *families) learn(name string, fam family) {
+func (f *families) learn(name string, fam described) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if old, ok := f.known.get(name); ok && old == fam {
 		return
 	}
-	f.known.put(strings.Clone(name), family{fam.typ, strings.Clone(fam.help), strings.Clone(fam.unit)})
+	f.known.put(strings.Clone(name), described{fam.typ, strings.Clone(fam.help), strings.Clone(fam.unit)})
 	f.version++
 }
 
@@ -60,37 +47,17 @@ func (f *families) now() uint32 {
 	return f.version
 }
 
-// suffixes are what a family's series may have behind its name, and how a
-// series with that suffix counts in a family of each type.
-var suffixes = [...]struct {
-	text  string
-	types map[promType]fact.SeriesType
-}{
-	{"_bucket", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeGaugeHistogram: fact.Gauge}},
-	{"_sum", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeSummary: fact.Counter}},
-	{"_count", map[promType]fact.SeriesType{typeHistogram: fact.Counter, typeSummary: fact.Counter}},
-	{"_total", map[promType]fact.SeriesType{typeCounter: fact.Counter}},
-	{"_created", map[promType]fact.SeriesType{typeCounter: fact.Gauge, typeHistogram: fact.Gauge, typeSummary: fact.Gauge}},
-	{"_gsum", map[promType]fact.SeriesType{typeGaugeHistogram: fact.Gauge}},
-	{"_gcount", map[promType]fact.SeriesType{typeGaugeHistogram: fact.Gauge}},
-	{"_info", map[promType]fact.SeriesType{typeInfo: fact.Gauge}},
-}
-
 // declare returns what is known of the series called metric, and the version of
 // the knowledge. The result is nil if nothing is known.
 func (f *families) declare(metric string) (*declared, uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fam, ok := f.known.get(metric); ok {
-		return &declared{typ: ownType(fam.typ), help: fam.help, unit: fam.unit}, f.version
+		return &declared{typ: fam.typ.Own(), help: fam.help, unit: fam.unit}, f.version
 	}
-	for _, s := range suffixes {
-		base, ok := strings.CutSuffix(metric, s.text)
-		if !ok {
-			continue
-		}
+	for base, suffix := range family.Names(metric) {
 		if fam, ok := f.known.get(base); ok {
-			if typ, ok := s.types[fam.typ]; ok {
+			if typ, ok := suffix.In(fam.typ); ok {
 				return &declared{typ: typ, help: fam.help, unit: fam.unit}, f.version
 			}
 		}
@@ -100,31 +67,15 @@ func (f *families) declare(metric string) (*declared, uint32) {
 
 // tell returns what a sender of version 2 says of the series called metric: the
 // type is that of its family. All series of one name share it.
-func (f *families) tell(metric string, typ promType, help, unit []byte) *declared {
+func (f *families) tell(metric string, typ family.Type, help, unit []byte) *declared {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if is, ok := f.told.get(metric); ok && is.told == typ && is.help == string(help) && is.unit == string(unit) {
 		return is
 	}
-	d := &declared{typ: ownType(typ), help: string(help), unit: string(unit), told: typ}
-	for _, s := range suffixes {
-		if own, ok := s.types[typ]; ok && strings.HasSuffix(metric, s.text) {
-			d.typ = own
-		}
-	}
+	d := &declared{typ: typ.Of(metric), help: string(help), unit: string(unit), told: typ}
 	f.told.put(strings.Clone(metric), d)
 	return d
-}
-
-// ownType is the type of the series that has its family's very name.
-func ownType(t promType) fact.SeriesType {
-	switch t {
-	case typeCounter:
-		return fact.Counter
-	case typeGauge, typeInfo, typeStateset, typeSummary: // a summary's quantiles
-		return fact.Gauge
-	}
-	return fact.Untyped
 }
 
 // aged is a map that holds between most/2 and most entries once it is full, and

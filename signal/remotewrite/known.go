@@ -37,7 +37,7 @@ type series struct {
 }
 
 func newKnown(most int) *known {
-	k := &known{seed: maphash.MakeSeed(), families: &families{known: aged[string, family]{most: most/8 + 1}, told: aged[string, *declared]{most: most/8 + 1}}}
+	k := &known{seed: maphash.MakeSeed(), families: &families{known: aged[string, described]{most: most/8 + 1}, told: aged[string, *declared]{most: most/8 + 1}}}
 	for i := range k.shards {
 		k.shards[i].most = most/shards + 1
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/signal"
+	"github.com/steersman-ops/steersman/signal/family"
 	"github.com/steersman-ops/steersman/signal/wire"
 )
 
@@ -227,7 +228,7 @@ func (q *reading) readRefs(c *wire.Cursor, typ int, refs []uint32) []uint32 {
 
 // metadata is what version 2 tells with each series.
 type metadata struct {
-	typ        promType
+	typ        family.Type
 	help, unit uint32
 }
 
@@ -245,7 +246,7 @@ func (m *metadata) read(buf []byte) error {
 			}
 			switch v := c.Varint(); field {
 			case 1:
-				m.typ = promType(int32(v))
+				m.typ = family.Type(int32(v))
 			case 3:
 				m.help = uint32(v)
 			case 4:
@@ -275,7 +276,7 @@ func (q *reading) resolve(res *result, i int, told *metadata) (series, *signal.R
 			return series{}, q.dangling(i, r)
 		}
 	}
-	tells := told.typ != typeUnknown || told.help != 0 || told.unit != 0
+	tells := told.typ != family.Unknown || told.help != 0 || told.unit != 0
 	s, ok := q.d.known.find2(hash, q, tells)
 	if !ok {
 		l, ref := q.labels(i)

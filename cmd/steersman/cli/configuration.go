@@ -17,15 +17,8 @@ func configuration() *cobra.Command {
 			if err != nil {
 				return Found{err.Error()}
 			}
-			for _, a := range c.Actuators {
-				if _, err := a.Token.Read(); err != nil {
-					return Found{fmt.Sprintf("%s: actuator %s: %v", args[0], a.Name, err)}
-				}
-			}
-			for _, s := range c.Sources {
-				if _, err := s.Token.Read(); err != nil {
-					return Found{fmt.Sprintf("%s: source %s: %v", args[0], s.Name, err)}
-				}
+			if err := c.Check(); err != nil {
+				return Found{fmt.Sprintf("%s: %v", args[0], err)}
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: fine\n", args[0])
 			return err

@@ -41,7 +41,9 @@ type Config struct {
 	Anonymous string   `yaml:"anonymous" doc:"Who may send without a token: loopback (whoever reaches a port that listens on loopback), everywhere, or nowhere."`
 	Sources   []Source `yaml:"sources" doc:"Senders with a name, a token and limits of their own. Others can be added with steersman source add."`
 
-	Read []Read `yaml:"read" doc:"What people have already and Steersman reads, without writing to it: Prometheus, Mimir, Thanos, VictoriaMetrics."`
+	Read          []Read `yaml:"read" doc:"What people have already and Steersman reads, without writing to it: Prometheus, Mimir, Thanos, VictoriaMetrics."`
+	Scrape        Scrape `yaml:"scrape" doc:"What holds for scrape_configs, as Prometheus' global block."`
+	ScrapeConfigs Pasted `yaml:"scrape_configs" doc:"Targets to ask for metrics: the block of a Prometheus configuration, as it is. Discovery by static, file, dns, http and kubernetes."`
 
 	Log     Log     `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake  Intake  `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
@@ -208,6 +210,7 @@ func Default() Config {
 		OTLPGRPC:  DefaultOTLPGRPC,
 		OTLPHTTP:  DefaultOTLPHTTP,
 		Anonymous: Loopback,
+		Scrape:    Scrape{Interval: Duration(15 * time.Second), Timeout: Duration(10 * time.Second)},
 		Log:       Log{Level: "info", Format: "text"},
 		Intake:    Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:   Metrics{Retention: Duration(15 * 24 * time.Hour)},
@@ -256,6 +259,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	c.at(path)
 	return c, nil
 }
 
@@ -346,6 +350,14 @@ func (c *Config) check(root *yaml.Node) error {
 	}
 	c.checkSources(bad)
 	c.checkReads(bad)
+	positive("scrape.interval", int64(c.Scrape.Interval))
+	positive("scrape.timeout", int64(c.Scrape.Timeout))
+	if err := c.Scrape.Limits.Signal().Check(); err != nil {
+		bad("scrape.limits", "%v", err)
+	}
+	if len(errs) == 0 { // what a job says depends on the settings above
+		errs = append(errs, c.parseScrapes())
+	}
 	return errors.Join(errs...)
 }
 

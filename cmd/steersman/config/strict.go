@@ -2,11 +2,15 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/steersman-ops/steersman/stat/edit"
 )
 
 // unknownKeys compares the document with the settings that exist.
@@ -18,6 +22,7 @@ func unknownKeys(root *yaml.Node, settings any) []error {
 
 func walkKeys(n *yaml.Node, t reflect.Type, path string, errs *[]error) {
 	switch {
+	case t == reflect.TypeFor[Pasted](): // Prometheus' own code is as strict
 	case t.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
 		for i, item := range n.Content {
 			walkKeys(item, t.Elem(), fmt.Sprintf("%s.%d", path, i), errs)
@@ -52,37 +57,11 @@ func keys(t reflect.Type) map[string]reflect.Type {
 
 // nearest suggests the known key with the least edit distance, if it is near.
 func nearest(key string, known map[string]reflect.Type) string {
-	best, at := "", 1+len(key)/2
-	for k := range known {
-		if d := distance(key, k); d < at || d == at && best != "" && k < best {
-			best, at = k, d
-		}
-	}
+	best := edit.Nearest(key, slices.Collect(maps.Keys(known)), len(key)/2)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf(": did you mean %q?", best)
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // lineOf finds the line of a dotted path, or of its nearest parent that the

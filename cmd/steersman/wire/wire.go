@@ -41,6 +41,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/keyring"
 	"github.com/steersman-ops/steersman/signal/promql"
 	"github.com/steersman-ops/steersman/signal/quality"
+	"github.com/steersman-ops/steersman/signal/scrape"
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
@@ -91,6 +92,7 @@ type worker struct {
 	doors    *signal.Doors
 	keyring  *keyring.Ring
 	reads    []*promql.Reader
+	scraper  *scrape.Scraper // nil: there is nothing to scrape
 	hints    *api.Hints
 
 	backing  sync.Mutex // held while a backup is taken
@@ -329,7 +331,17 @@ func (w *worker) openDoors() error {
 	if err != nil {
 		return err
 	}
-	w.keyring, err = keyring.Open(w.path("sources.json"), fixed, w.doors.Keys)
+	if w.keyring, err = keyring.Open(w.path("sources.json"), fixed, w.doors.Keys); err != nil {
+		return err
+	}
+	return w.openScraper()
+}
+
+func (w *worker) openScraper() (err error) {
+	if len(w.cfg.ScrapeConfigs.Jobs) == 0 {
+		return nil
+	}
+	w.scraper, err = scrape.New(w.doors, w.cfg.ScrapeConfigs.Jobs, scrape.Options{Limits: w.cfg.Scrape.Limits.Signal(), Registerer: w.metrics})
 	return err
 }
 
@@ -349,6 +361,9 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.prune)
 	add(g, w.keepTrim)
 	w.runReads(g)
+	if w.scraper != nil {
+		add(g, w.scraper.Run)
+	}
 }
 
 // keepTrim looks after the ballast.
