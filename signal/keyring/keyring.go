@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -187,7 +186,7 @@ func (r *Ring) change(added []entry) error {
 	if err != nil {
 		return fmt.Errorf("write the named sources: %w", err)
 	}
-	if err := replace(r.path, append(data, '\n')); err != nil {
+	if err := signal.ReplaceFile(r.path, append(data, '\n')); err != nil {
 		return fmt.Errorf("write the named sources: %w", err)
 	}
 	r.added = added
@@ -207,26 +206,4 @@ func (r *Ring) List() []Source {
 	}
 	slices.SortFunc(out, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// replace writes a file that only its owner can read, so that after a crash
-// either the old or the new one is there.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".sources-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone once it was renamed
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

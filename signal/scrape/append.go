@@ -227,7 +227,7 @@ func (a *appender) deliver() *signal.Refusal {
 	}
 	deadline, wait := time.Now().Add(a.patience), 50*time.Millisecond
 	for {
-		ref := a.doors.Guard(Door, func() *signal.Refusal { return a.offer(b) })
+		ref := a.puller.Offer(a.ctx, Door, b)
 		if ref == nil || !ref.Reason.Retry() || ref.Reason == signal.Rate || time.Now().Add(wait).After(deadline) {
 			return ref
 		}
@@ -238,15 +238,6 @@ func (a *appender) deliver() *signal.Refusal {
 		}
 		wait = min(2*wait, signal.RetryAfter)
 	}
-}
-
-func (a *appender) offer(b *fact.Batch) *signal.Refusal {
-	leave, ref := a.puller.Enter()
-	defer leave()
-	if ref != nil {
-		return ref
-	}
-	return a.doors.Deliver(a.ctx, b)
 }
 
 func spans(in []histogram.Span) []fact.BucketSpan {

@@ -41,9 +41,10 @@ type Config struct {
 	Anonymous string   `yaml:"anonymous" doc:"Who may send without a token: loopback (whoever reaches a port that listens on loopback), everywhere, or nowhere."`
 	Sources   []Source `yaml:"sources" doc:"Senders with a name, a token and limits of their own. Others can be added with steersman source add."`
 
-	Read          []Read `yaml:"read" doc:"What people have already and Steersman reads, without writing to it: Prometheus, Mimir, Thanos, VictoriaMetrics."`
-	Scrape        Scrape `yaml:"scrape" doc:"What holds for scrape_configs, as Prometheus' global block."`
-	ScrapeConfigs Pasted `yaml:"scrape_configs" doc:"Targets to ask for metrics: the block of a Prometheus configuration, as it is. Discovery by static, file, dns, http and kubernetes."`
+	Read          []Read  `yaml:"read" doc:"What people have already and Steersman reads, without writing to it: Prometheus, Mimir, Thanos, VictoriaMetrics."`
+	Scrape        Scrape  `yaml:"scrape" doc:"What holds for scrape_configs, as Prometheus' global block."`
+	ScrapeConfigs Pasted  `yaml:"scrape_configs" doc:"Targets to ask for metrics: the block of a Prometheus configuration, as it is. Discovery by static, file, dns, http and kubernetes."`
+	Files         []Files `yaml:"files" doc:"Log files to follow, through rotation."`
 
 	Log     Log     `yaml:"log" doc:"Steersman's own log, on standard error."`
 	Intake  Intake  `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
@@ -350,6 +351,7 @@ func (c *Config) check(root *yaml.Node) error {
 	}
 	c.checkSources(bad)
 	c.checkReads(bad)
+	c.checkFiles(bad)
 	positive("scrape.interval", int64(c.Scrape.Interval))
 	positive("scrape.timeout", int64(c.Scrape.Timeout))
 	if err := c.Scrape.Limits.Signal().Check(); err != nil {

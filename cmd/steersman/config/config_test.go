@@ -46,6 +46,11 @@ func TestParse(t *testing.T) {
 		{name: "read of less than nothing", yaml: "read:\n- {url: 'http://x', queries: -1}\n", err: `read.0.queries: must not be negative`},
 		{name: "read of too little", yaml: "read:\n- {url: 'http://x', bytes: 1KiB}\n", err: `read.0.bytes: 1KiB is too little: at least 1MiB`},
 		{name: "not YAML", yaml: "a: [", err: "yaml"},
+		{name: "files", yaml: "files:\n- {paths: [/var/log/a.log], service: shop/a, labels: {env: prod}, from: end}\n"},
+		{name: "files that are nowhere", yaml: "files:\n- name: a\n", err: `line 2: files.0: it has no paths`},
+		{name: "files twice", yaml: "files:\n- {name: a, paths: [/x]}\n- {name: a, paths: [/y]}\n", err: `line 3: files.1: "files:a" is used twice`},
+		{name: "files from the middle", yaml: "files:\n- {paths: [/x], from: middle}\n", err: `line 2: files.0.from: "middle" is none of start, end`},
+		{name: "files by a key that is not there", yaml: "files:\n- {path: [/x]}\n", err: `line 2: unknown key "files.0.path": did you mean "paths"?`},
 		{name: "pasted", yaml: "scrape_configs:\n- job_name: a\n  static_configs: [{targets: [localhost:9100]}]\n"},
 		{name: "a typo in what was pasted", yaml: "log: {level: info}\nscrape_configs:\n- job_name: a\n  metric_path: /x\n", err: `line 4: unknown key "metric_path": did you mean "metrics_path"?`},
 		{name: "pasted without an interval takes ours", yaml: "scrape_configs:\n- job_name: a\n  scrape_timeout: 6s\nscrape: {interval: 5s}\n", err: `line 2: scrape timeout greater than scrape interval`},
@@ -79,6 +84,7 @@ func TestPrintedSettingsReadBackTheSame(t *testing.T) {
 	c.Hosts = []string{"ops.example"}
 	c.Sources = []Source{{Name: "shop", Kind: "otel", Token: Secret{File: "/run/shop.token"}, Limits: SourceLimits{BytesPerSecond: 1 << 20, Series: 1000}}}
 	c.Read = []Read{{URL: "http://127.0.0.1:9090", Tenant: "shop", Bytes: 8 << 20, Step: Duration(30 * time.Second)}}
+	c.Files = []Files{{Name: "app", Paths: []string{"/var/log/*.log"}, Service: "shop/app", Labels: map[string]string{"env": "prod"}, From: FromEnd}}
 	text, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +149,6 @@ func TestSecret(t *testing.T) {
 		})
 	}
 }
-
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"", "listen: a:1", "actuators:\n- name: x", "a: &x [*x]", "intake: {max_age: 1d}", "\xff", "scrape_configs: [{job_name: a, relabel_configs: [{action: labeldrop, regex: x}], http_sd_configs: [{url: http://x}]}]"} {

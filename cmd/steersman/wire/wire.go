@@ -42,6 +42,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/promql"
 	"github.com/steersman-ops/steersman/signal/quality"
 	"github.com/steersman-ops/steersman/signal/scrape"
+	"github.com/steersman-ops/steersman/signal/tail"
 	"github.com/steersman-ops/steersman/store/disk"
 	"github.com/steersman-ops/steersman/store/intake"
 	"github.com/steersman-ops/steersman/store/ledger"
@@ -93,6 +94,7 @@ type worker struct {
 	keyring  *keyring.Ring
 	reads    []*promql.Reader
 	scraper  *scrape.Scraper // nil: there is nothing to scrape
+	tailer   *tail.Tailer    // nil: there are no files to follow
 	hints    *api.Hints
 
 	backing  sync.Mutex // held while a backup is taken
@@ -334,14 +336,23 @@ func (w *worker) openDoors() error {
 	if w.keyring, err = keyring.Open(w.path("sources.json"), fixed, w.doors.Keys); err != nil {
 		return err
 	}
-	return w.openScraper()
+	return w.openPullers()
 }
 
-func (w *worker) openScraper() (err error) {
-	if len(w.cfg.ScrapeConfigs.Jobs) == 0 {
-		return nil
+// openPullers makes the doors that go and get what they bring.
+func (w *worker) openPullers() (err error) {
+	if jobs := w.cfg.ScrapeConfigs.Jobs; len(jobs) > 0 {
+		if w.scraper, err = scrape.New(w.doors, jobs, scrape.Options{Limits: w.cfg.Scrape.Limits.Signal(), Registerer: w.metrics}); err != nil {
+			return err
+		}
 	}
-	w.scraper, err = scrape.New(w.doors, w.cfg.ScrapeConfigs.Jobs, scrape.Options{Limits: w.cfg.Scrape.Limits.Signal(), Registerer: w.metrics})
+	var groups []tail.Group
+	for i := range w.cfg.Files {
+		groups = append(groups, w.cfg.Files[i].Group())
+	}
+	if len(groups) > 0 {
+		w.tailer, err = tail.New(w.doors, groups, tail.Options{Dir: w.path("tail"), Registerer: w.metrics})
+	}
 	return err
 }
 
@@ -363,6 +374,9 @@ func (w *worker) rooms(g *run.Group) {
 	w.runReads(g)
 	if w.scraper != nil {
 		add(g, w.scraper.Run)
+	}
+	if w.tailer != nil {
+		add(g, w.tailer.Run)
 	}
 }
 
