@@ -151,3 +151,32 @@ func (d *Doors) Admit(door string, open bool, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// Spend counts bytes that were read of a request against the limit of the source
+// that the context names, for a door that does not read with [Doors.Read].
+func (d *Doors) Spend(ctx context.Context, bytes int) {
+	if v := visitOf(ctx); v.key != nil {
+		v.key.bytes.spend(int64(bytes), v.key.Limits.BytesPerSecond, d.Clock())
+	}
+}
+
+// Hold counts n bytes as in flight for a request, until free is called, for a
+// door that does not read with [Doors.Read].
+func (d *Doors) Hold(ctx context.Context, n int) (free func(), ref *Refusal) {
+	who := visitOf(ctx).sender
+	if ref := d.hold(who, n, d.Limits.WithDefaults().InFlightBytes); ref != nil {
+		return nil, ref
+	}
+	return func() { d.bodies.give(who, int64(n)) }, nil
+}
+
+// Due returns how long the source that the context names has to wait, by its own
+// limits, before more of a request that has no end is read.
+func (d *Doors) Due(ctx context.Context) time.Duration {
+	v := visitOf(ctx)
+	if v.key == nil {
+		return 0
+	}
+	now := d.Clock()
+	return max(v.key.bytes.wait(v.key.Limits.BytesPerSecond, now), v.key.items.wait(v.key.Limits.ItemsPerSecond, now))
+}

@@ -32,7 +32,7 @@ const Hidden = "TOKEN"
 // Kinds returns the kinds of sender that a snippet can be made for, the most
 // usual first.
 func Kinds() []string {
-	return []string{"otel", "collector", "prometheus", "alertmanager", "github", "gitlab", "cloudevents", "change"}
+	return []string{"otel", "collector", "prometheus", "journal", "alertmanager", "github", "gitlab", "cloudevents", "change"}
 }
 
 // Connect returns the snippet that connects a sender of that kind as the source
@@ -49,6 +49,8 @@ func Connect(kind, name, token string, at Place) (Snippet, error) {
 		s.Where, s.Text = "In the Collector's configuration; then name the exporter in its pipelines.", collectorText(name, token, at)
 	case "prometheus":
 		s.Where, s.Text = "In prometheus.yml; then reload.", prometheusText(name, token, at)
+	case "journal":
+		s.Syntax, s.Where, s.Text = "text", "In /etc/systemd/journal-upload.conf (package systemd-journal-remote); then systemctl enable --now systemd-journal-upload.", "[Upload]\nURL="+withPassword(at.Base, name, token)+"/journal\n"
 	case "alertmanager":
 		s.Where, s.Text = "In alertmanager.yml; then reload.", alertmanagerText(name, token, at)
 	case "github":
@@ -79,6 +81,14 @@ func curlToken(name, token string) string {
 		return ""
 	}
 	return "  -H 'Authorization: Bearer " + token + "' \\\n"
+}
+
+// withPassword puts a token into an address, for senders that know no headers.
+func withPassword(base, name, token string) string {
+	if name == "" {
+		return base
+	}
+	return strings.Replace(base, "://", "://"+name+":"+token+"@", 1)
 }
 
 func otelText(name, token string, at Place) string {

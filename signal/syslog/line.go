@@ -10,7 +10,7 @@ import (
 // line makes a line of a message. The fields are for [signal.FinishLine].
 func line(text string, now time.Time) (fact.Line, []fact.Label) {
 	m := parse(text, now)
-	l := fact.Line{Severity: severity(m.pri), Level: level(m.pri), Text: m.text}
+	l := fact.Line{Severity: Severity(m.pri), Level: Level(m.pri), Text: m.text}
 	if !m.at.IsZero() {
 		l.At = nanos(m.at)
 	}
@@ -27,7 +27,7 @@ func line(text string, now time.Time) (fact.Line, []fact.Label) {
 	fields := m.data
 	for _, f := range []fact.Label{
 		{Name: "host.name", Value: m.host}, {Name: "process.pid", Value: m.proc},
-		{Name: "syslog.facility", Value: facility(m.pri)}, {Name: "syslog.msgid", Value: m.msgID},
+		{Name: "syslog.facility", Value: Facility(m.pri)}, {Name: "syslog.msgid", Value: m.msgID},
 	} {
 		if f.Value != "" {
 			fields = append(fields, f)

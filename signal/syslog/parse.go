@@ -193,8 +193,9 @@ func tag(s string) (app, pid, text string) {
 	return "", "", s
 }
 
-// severity is syslog's number as OpenTelemetry's appendix maps it.
-func severity(pri int) fact.Severity {
+// Severity is a priority (facility*8 + severity, below 0: none) as OpenTelemetry's
+// appendix maps it.
+func Severity(pri int) fact.Severity {
 	if pri < 0 {
 		return 0
 	}
@@ -210,16 +211,16 @@ func severity(pri int) fact.Severity {
 	}[pri%8]
 }
 
-// level is the severity as syslog names it.
-func level(pri int) string {
+// Level is the severity of a priority as syslog names it.
+func Level(pri int) string {
 	if pri < 0 {
 		return ""
 	}
 	return [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}[pri%8]
 }
 
-// facility names where a message is from.
-func facility(pri int) string {
+// Facility names where a message is from.
+func Facility(pri int) string {
 	if pri < 0 {
 		return ""
 	}

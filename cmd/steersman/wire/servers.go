@@ -19,6 +19,7 @@ import (
 	"github.com/steersman-ops/steersman/console/web"
 	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/hook"
+	journaldoor "github.com/steersman-ops/steersman/signal/journal"
 	"github.com/steersman-ops/steersman/signal/loki"
 	"github.com/steersman-ops/steersman/signal/otlp"
 	"github.com/steersman-ops/steersman/signal/remotewrite"
@@ -175,6 +176,7 @@ func (w *worker) site(open bool) http.Handler {
 	mux.HandleFunc("POST /logout", w.identity.Logout)
 	mux.Handle("POST /api/v1/write", w.doors.Admit("remote-write", open, remotewrite.NewHandler(w.doors)))
 	mux.Handle("POST "+loki.Path, w.doors.Admit("loki", open, loki.NewHandler(w.doors)))
+	mux.Handle("POST "+journaldoor.Path, w.doors.Admit("journal", open, journaldoor.NewHandler(w.doors)))
 	mux.Handle("/hooks/", hook.NewHandler(w.doors, open))
 	data := http.NewServeMux()
 	data.Handle("/api/v1/", w.series)
