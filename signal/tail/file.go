@@ -89,7 +89,8 @@ func (f *file) learn() error {
 }
 
 // lines reads from where the file stands into buf and calls take with each whole
-// line, until it returns false; the text is valid during the call. A line longer
+// line, until it returns false; the text is valid during the call. The buffer must
+// have room for most+2 bytes. A line longer
 // than most bytes comes as its first most+1. If last is set, what has no newline
 // yet is a line, too.
 func (f *file) lines(buf []byte, most int, last bool, take func(text []byte) bool) error {
@@ -105,7 +106,7 @@ func (f *file) lines(buf []byte, most int, last bool, take func(text []byte) boo
 			return nil
 		case f.read.inside:
 			f.read = position{offset: f.read.offset + int64(i) + 1}
-		case i < 0 && len(rest) > most:
+		case i < 0 && len(rest) > most+1: // one may be a carriage return
 			if !take(rest[:most+1]) {
 				return nil
 			}
