@@ -2,11 +2,9 @@ package remotewrite
 
 import (
 	"math"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/signal"
 	"github.com/steersman-ops/steersman/signal/wire"
 )
 
@@ -34,7 +32,7 @@ func exemplar(buf []byte) (x fact.Exemplar, err error) {
 			ls = append(ls, l)
 		}
 	}
-	x.Attrs = attrs(ls)
+	x.Attrs = signal.ExemplarAttrs(ls)
 	return x, c.Err()
 }
 
@@ -52,24 +50,6 @@ func exemplarValue(c *wire.Cursor, field int32, typ int, x *fact.Exemplar) {
 	default:
 		c.Skip(typ)
 	}
-}
-
-// attrs makes labels of what is told with an exemplar, or nothing of what is
-// too much.
-func attrs(ls []fact.Label) fact.Labels {
-	size := 0
-	for _, l := range ls {
-		size += utf8.RuneCountInString(l.Name) + utf8.RuneCountInString(l.Value)
-	}
-	if size > fact.MaxExemplarAttrs {
-		return fact.Labels{}
-	}
-	slices.SortFunc(ls, func(a, b fact.Label) int { return strings.Compare(a.Name, b.Name) })
-	out, err := fact.NewLabels(ls)
-	if err != nil {
-		return fact.Labels{}
-	}
-	return out
 }
 
 // exemplar reads one Exemplar of version 2, whose labels are symbols. References
@@ -102,6 +82,6 @@ func (q *reading) exemplar(buf []byte) (x fact.Exemplar, err error) {
 		}
 		ls = append(ls, fact.Label{Name: string(q.symbols[name].text), Value: string(q.symbols[value].text)})
 	}
-	x.Attrs = attrs(ls)
+	x.Attrs = signal.ExemplarAttrs(ls)
 	return x, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/metadata"
@@ -42,24 +44,22 @@ type appender struct {
 	series    []fact.Series
 	points    []fact.Point // one for each of series
 	native    []fact.HistogramSeries
+	told      []fact.Exemplar
 	seen      []seen
 	reports   int // series that tell of the scrape, beside the limits
 }
 
 // A seen is a sample that was gathered.
 type seen struct {
-	e *entry
-	t int64
+	e    *entry
+	t    int64
+	last *exemplar.Exemplar // the newest that came with it, if one did
 }
 
 // Append takes one sample. Of one that is refused alone it says that all is
 // well, without a number: the loop then goes on, and asks again with the next
 // scrape. Any error makes it give up the whole scrape.
 func (a *appender) Append(ref storage.SeriesRef, ls labels.Labels, _, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, opts storage.AppendV2Options) (storage.SeriesRef, error) {
-	if n := len(opts.Exemplars); n > 0 {
-		a.tally.Receive(n)
-		a.tally.Refuse(signal.Refuse(signal.Exemplar, ls.Get(labels.MetricName), "exemplars are not taken", "nothing needs to be done"), n)
-	}
 	e, bad := a.entry(ref, ls)
 	if bad == nil && opts.RejectOutOfOrder && t <= e.newest.Load() {
 		return 0, storage.ErrOutOfOrderSample
@@ -81,7 +81,7 @@ func (a *appender) Append(ref storage.SeriesRef, ls labels.Labels, _, t int64, v
 		a.tally.Refuse(bad, 1)
 		return 0, nil
 	}
-	a.seen = append(a.seen, seen{e, t})
+	a.seen = append(a.seen, seen{e, t, a.exemplars(e, opts.Exemplars)})
 	return e.ref, nil
 }
 
@@ -92,6 +92,29 @@ func (a *appender) float(e *entry, t int64, v float64, m metadata.Metadata) {
 	}
 	a.series = append(a.series, s)
 	a.points = append(a.points, fact.Point{T: t, V: v})
+}
+
+// exemplars takes up those that were not told with the scrape before: a target
+// tells each until it has a newer one. It returns the newest.
+func (a *appender) exemplars(e *entry, list []exemplar.Exemplar) (last *exemplar.Exemplar) {
+	before := e.exemplar.Load()
+	for i := range list {
+		x := list[i]
+		if before != nil && (x.Equals(*before) || x.HasTs && x.Ts <= before.Ts) {
+			continue
+		}
+		a.tally.Receive(1)
+		var ls []fact.Label
+		x.Labels.Range(func(l labels.Label) { ls = append(ls, fact.Label{Name: l.Name, Value: l.Value}) })
+		attrs := signal.ExemplarAttrs(ls)
+		if attrs == (fact.Labels{}) {
+			a.tally.Refuse(signal.Refuse(signal.Exemplar, signal.Cut(e.labels.String(), 200), fmt.Sprintf("an exemplar without labels, or with more than %d characters of them", fact.MaxExemplarAttrs), "tell the trace id and little else"), 1)
+			continue
+		}
+		a.told = append(a.told, fact.Exemplar{Series: e.labels, Attrs: attrs, T: x.Ts, V: x.Value})
+		last = &x
+	}
+	return last
 }
 
 func (a *appender) text(s string) string { return signal.Cut(s, a.limits.LabelValueBytes) }
@@ -146,7 +169,7 @@ func (a *appender) report(l fact.Labels) bool {
 
 // translate makes our labels of Prometheus', within the limits.
 func (a *appender) translate(ls labels.Labels) (fact.Labels, *signal.Refusal) {
-	at := ls.Get(labels.MetricName)
+	at := ls.Get(model.MetricNameLabel)
 	if n := ls.Len(); n > a.limits.Labels {
 		return fact.Labels{}, signal.Refuse(signal.BadLabels, at, fmt.Sprintf("%d labels, the limit is %d", n, a.limits.Labels), "drop labels with metric_relabel_configs or raise limits.labels")
 	}
@@ -179,7 +202,7 @@ func (a *appender) Rollback() error {
 	}
 	a.tally.Settle(signal.Refuse(signal.Malformed, "source "+a.puller.Name(), "what a target said could not be read to its end, or exceeds a limit of its job", "see up, scrape_samples_scraped and the log at level debug"))
 	a.record()
-	a.series, a.points, a.native, a.seen = nil, nil, nil, nil
+	a.series, a.points, a.native, a.told, a.seen = nil, nil, nil, nil, nil
 	return nil
 }
 
@@ -207,6 +230,9 @@ func (a *appender) Commit() error {
 		if s.t > s.e.newest.Load() {
 			s.e.newest.Store(s.t)
 		}
+		if s.last != nil {
+			s.e.exemplar.Store(s.last)
+		}
 	}
 	return nil
 }
@@ -221,7 +247,7 @@ func (a *appender) deliver() *signal.Refusal {
 	if len(a.series)+len(a.native) == 0 {
 		return nil
 	}
-	b := &fact.Batch{Source: a.puller.Name(), Received: a.doors.Clock().UnixMilli(), Series: a.series, Histograms: a.native}
+	b := &fact.Batch{Source: a.puller.Name(), Received: a.doors.Clock().UnixMilli(), Series: a.series, Histograms: a.native, Exemplars: a.told}
 	for i := range a.series {
 		a.series[i].Points = a.points[i : i+1 : i+1]
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/steersman-ops/steersman/signal/signaltest"
 )
 
-func labelsOf(name string) labels.Labels { return labels.FromStrings(labels.MetricName, name) }
+func labelsOf(name string) labels.Labels { return labels.FromStrings(model.MetricNameLabel, name) }
 
 func options() storage.AppendV2Options { return storage.AppendV2Options{} }
 

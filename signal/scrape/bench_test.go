@@ -21,7 +21,7 @@ func BenchmarkAppend(b *testing.B) {
 	to := &appendable{doors: d, puller: d.Puller("scrape:x", signal.SourceLimits{}), limits: d.Limits.WithDefaults(), known: newKnown(10 * n), patience: time.Second, stopping: b.Context()}
 	refs, list := make([]storage.SeriesRef, n), make([]labels.Labels, n)
 	for i := range list {
-		list[i] = labels.FromStrings(labels.MetricName, "node_cpu_seconds_total", "instance", "127.0.0.1:9100", "job", "node", "cpu", fmt.Sprint(i), "mode", "idle")
+		list[i] = labels.FromStrings(model.MetricNameLabel, "node_cpu_seconds_total", "instance", "127.0.0.1:9100", "job", "node", "cpu", fmt.Sprint(i), "mode", "idle")
 	}
 	opt := storage.AppendV2Options{Metadata: metadata.Metadata{Type: model.MetricTypeCounter, Help: "Seconds the CPUs spent in each mode.", Unit: "seconds"}}
 	b.ReportAllocs()

@@ -23,16 +23,19 @@
 // cannot be asked, says what cannot be read, or exceeds a limit of its job; what
 // it said is then counted as malformed, and none of it is kept.
 //
+// An exemplar is told by a target until it has a newer one; it is taken once.
+//
 // A series that our limits refuse (too many new ones, labels too long) is
 // refused alone, and counted; the rest of the scrape is kept.
 //
 // # Limits
 //
-// Exemplars are counted as refused. The times since when counters count are not
-// read. Bodies being read are not part of limits.in_flight_bytes: there are at
-// most as many as targets, each of at most the body_size_limit of its job, which
-// is limits.plain_bytes if it says nothing. What is gathered of a scrape until
-// its commit is bounded by its sample_limit, in the same way limits.points.
+// The times since when counters count are not read.
+//
+// Bodies being read are not part of limits.in_flight_bytes: there are at most as
+// many as targets, each of at most the body_size_limit of its job, which is
+// limits.plain_bytes if it says nothing. What is gathered of a scrape until its
+// commit is bounded by its sample_limit, in the same way limits.points.
 //
 // Samples more than ten minutes ahead, and the second of two samples of one
 // series in one scrape, never leave Prometheus' code; it counts them, and so does

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -27,6 +28,8 @@ type entry struct {
 	newest atomic.Int64 // time of its newest sample
 	judged atomic.Int64 // when it was last let in, Unix seconds
 	native atomic.Bool  // its newest sample is a native histogram
+
+	exemplar atomic.Pointer[exemplar.Exemplar] // the newest that was taken in
 }
 
 // known remembers the series that were taken in: by the number under which the

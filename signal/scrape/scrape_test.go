@@ -315,7 +315,14 @@ func TestNativeHistograms(t *testing.T) {
 	}
 	signaltest.Law(t, d, sink)
 	signaltest.WellFormed(t, sink)
-	if s := d.Sources.Sources()[0]; s.Reasons["exemplar"] == 0 || len(s.Reasons) != 1 {
+	var told []fact.Exemplar
+	for _, b := range sink.Batches() {
+		told = append(told, b.Exemplars...)
+	}
+	if len(told) != 1 || told[0].Series.Name() != "asked_total" || told[0].Attrs.Get("trace_id") != "x" || told[0].V != 3 || told[0].T == 0 {
+		t.Errorf("exemplars %+v, want the one, once", told)
+	}
+	if s := d.Sources.Sources()[0]; s.Refused != 0 {
 		t.Errorf("refused %v", s.Reasons)
 	}
 }
