@@ -41,6 +41,9 @@
 // series in one scrape, never leave Prometheus' code; it counts them, and so does
 // steersman_scrape_dropped_samples_total.
 //
+// With Kubernetes, some goroutines of client-go may sleep for a few seconds after
+// Run has returned, until they see that they are not wanted any more.
+//
 // Target and metadata are not remembered across restarts: a target that is gone
 // after one gets no stale markers, as with Prometheus.
 package scrape
