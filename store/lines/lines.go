@@ -2,248 +2,49 @@ package lines
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
-	"strconv"
-	"sync"
-	"time"
 
-	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/steersman-ops/steersman/store/disk"
+	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/logdb"
 )
 
-// Options say what the store may cost. The zero value of each field means its
-// default.
-type Options struct {
-	// Retention is how long lines are kept, by their own time, in whole days.
-	// Default 7 days.
-	Retention time.Duration
+// Consumer is the keeper's name at the intake log.
+const Consumer = "lines"
 
-	// MaxBytes bounds the files: the oldest days go first, the newest stays.
-	// Default 0, no bound.
-	MaxBytes int64
-
-	// MinFree is how much of the disk must be free for lines to be added. The
-	// database panics when its own merges fill the disk. Default: half of what
-	// the intake log leaves free (see [disk.Reserve]), so that what it has taken
-	// can be stored.
-	MinFree int64
-
-	// Ahead is how far after the receipt of its batch a line's time may be.
-	// Default 10 minutes.
-	Ahead time.Duration
-
-	// Memory is what the database may take for caches and for one search, each
-	// as a share of it. It is one number for the process: the first store that
-	// is opened sets it. Default 64 MiB.
-	Memory int64
-
-	// Searches is how many searches run at a time; others wait. Default 2.
-	Searches int
-
-	// SearchTime is how long one search may look. Default 10 seconds.
-	SearchTime time.Duration
-
-	Now        func() time.Time      // the clock that retention goes by; nil: time.Now
-	Registerer prometheus.Registerer // nil: the metrics are not registered
-	Logger     *slog.Logger          // nil: silent
-}
-
-func (o Options) withDefaults() Options {
-	def := func(v *int64, d int64) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	def((*int64)(&o.Retention), int64(7*24*time.Hour))
-	def((*int64)(&o.Ahead), int64(10*time.Minute))
-	def(&o.Memory, 64<<20)
-	def((*int64)(&o.SearchTime), int64(10*time.Second))
-	if o.Searches == 0 {
-		o.Searches = 2
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
-
-// ErrClosed is returned by a store that was closed.
-var ErrClosed = errors.New("the store of log lines is closed")
+// What a store and its keeper share with those of other kinds.
+type (
+	Options       = logdb.Options
+	Result        = logdb.Result
+	Follower      = logdb.Follower
+	KeeperOptions = logdb.KeeperOptions
+	Keeper        = logdb.Keeper
+	Term          = logdb.Term
+)
 
 // A Store keeps lines. Put, Flush, Sync, Resume and Retain are for one caller at
 // a time, the keeper; Search may be called by many beside it.
-type Store struct {
-	dir string
-	opt Options
-	met *metrics
-
-	busy chan struct{} // a place for each search
-
-	mu     sync.RWMutex // held for reading by whoever uses db
-	db     *logstorage.Storage
-	closed bool
-
-	rows     *logstorage.LogRows // gathered, nil if none
-	gathered int                 // their bytes
-	fresh    bool                // lines were handed to the database since the last Sync
-	replay   replay
-	fields   []logstorage.Field // scratch
-}
+type Store struct{ *logdb.DB }
 
 // Open opens the store in dir, and makes it if it is not there.
-func Open(dir string, opt Options) (s *Store, err error) {
-	opt = opt.withDefaults()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for log lines: %w", err)
-	}
-	if err := prepare(opt.Memory); err != nil {
-		return nil, fmt.Errorf("open the store of log lines: %w", err)
-	}
-	if opt.MinFree == 0 {
-		_, total, err := disk.Space(dir)
-		if err != nil {
-			return nil, fmt.Errorf("open the store of log lines: %w", err)
-		}
-		opt.MinFree = disk.Reserve(total) / 2
-	}
-	defer func() { // only what happens on this goroutine can be caught
-		if p := recover(); p != nil {
-			s, err = nil, fmt.Errorf("open the store of log lines in %s: %v", dir, p)
-		}
-	}()
-	if err := dropSnapshots(dir); err != nil {
+func Open(dir string, opt Options) (*Store, error) {
+	db, err := logdb.Open(dir, logdb.Kind{Name: Consumer, Noun: "log lines", Stream: colEntity}, opt)
+	if err != nil {
 		return nil, err
 	}
-	s = &Store{dir: dir, opt: opt, busy: make(chan struct{}, opt.Searches)}
-	s.db = logstorage.MustOpenStorage(filepath.Join(dir, "db"), &logstorage.StorageConfig{
-		// Both are kept here, by the clock of the options, and counted.
-		Retention: forever, FutureRetention: forever,
-		// Sync flushes; this is for a process that ends without one.
-		FlushInterval: time.Minute,
-		// Below it the database says that it takes nothing.
-		MinFreeDiskSpaceBytes: opt.MinFree,
+	return &Store{db}, nil
+}
+
+// Put adds the lines of b, which is batch number n of those that are put: see
+// [logdb.DB.Put].
+func (s *Store) Put(ctx context.Context, n uint64, b *fact.Batch) (Result, error) {
+	return s.DB.Put(ctx, logdb.Rows{
+		Batch: n, Received: b.Received, Count: len(b.Lines),
+		At:      func(i int) int64 { return b.Lines[i].At },
+		Columns: func(dst []logdb.Column, i int, batch string) []logdb.Column { return row(dst, &b.Lines[i], batch) },
 	})
-	s.met = newMetrics(s)
-	if opt.Registerer != nil {
-		opt.Registerer.MustRegister(s.met)
-	}
-	return s, nil
 }
 
-// forever is longer than any line can be old.
-const forever = 100 * 365 * 24 * time.Hour
-
-// prepare sets the flags of the process that lib/memory and lib/logger of
-// VictoriaMetrics read: they have no other way to be told. It must not run
-// twice at a time.
-func prepare(memory int64) error {
-	for name, value := range map[string]string{
-		"memory.allowedBytes": strconv.FormatInt(memory, 10),
-		"loggerLevel":         "WARN",
-	} {
-		f := flag.Lookup(name)
-		if f == nil {
-			return fmt.Errorf("the database has no setting %s", name)
-		}
-		if f.Value.String() != f.DefValue {
-			continue // set before: by an earlier store, or by a test's command line
-		}
-		if err := f.Value.Set(value); err != nil {
-			return fmt.Errorf("set the database's %s to %s: %w", name, value, err)
-		}
-	}
-	if !flag.Parsed() {
-		return flag.CommandLine.Parse(nil)
-	}
-	return nil
-}
-
-// use returns the database for as long as it is not let go.
-func (s *Store) use() (db *logstorage.Storage, letGo func(), err error) {
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
-		return nil, nil, ErrClosed
-	}
-	return s.db, s.mu.RUnlock, nil
-}
-
-// Close flushes and closes the store. Searches that run are waited for.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
-	s.flush(s.db)
-	s.db.MustClose()
-	if s.opt.Registerer != nil {
-		s.opt.Registerer.Unregister(s.met)
-	}
-	return nil
-}
-
-// flushPatience is how long parts that are being merged are waited for.
-const flushPatience = 30 * time.Second
-
-// Sync returns when every line that was put is on the disk.
-func (s *Store) Sync(ctx context.Context) error {
-	db, letGo, err := s.use()
-	if err != nil {
-		return err
-	}
-	defer letGo()
-	if s.flush(db); !s.fresh {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, flushPatience)
-	defer cancel()
-	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		db.DebugFlush()
-		// A snapshot flushes what is in memory, index first, and syncs it. It is
-		// the one way to ask for that; the links that it makes are not needed.
-		for _, path := range db.PartitionSnapshotMustCreate("") {
-			if err := db.PartitionSnapshotDelete(path); err != nil {
-				return fmt.Errorf("sync log lines: %w", err)
-			}
-		}
-		// It leaves out what is being merged in memory at this moment.
-		var st logstorage.StorageStats
-		db.UpdateStats(&st)
-		if st.PendingRows+st.InmemoryRowsCount == 0 {
-			s.fresh = false
-			s.met.syncs.Inc()
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("sync log lines: %d are still in memory: %w", st.PendingRows+st.InmemoryRowsCount, ctx.Err())
-		case <-time.After(wait):
-		}
-	}
-}
-
-// dropSnapshots removes what a Sync left behind that did not end.
-func dropSnapshots(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, "db", "partitions", "*", "snapshots"))
-	if err != nil {
-		return fmt.Errorf("look for left snapshots of log lines: %w", err)
-	}
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove a left snapshot of log lines: %w", err)
-		}
-	}
-	return nil
+// NewKeeper returns a keeper of the lines of a log that has not begun. The store
+// must have no other keeper.
+func NewKeeper(s *Store, log Follower, opt KeeperOptions) *Keeper {
+	return logdb.NewKeeper(s.DB, logdb.Part{Count: func(b *fact.Batch) int { return len(b.Lines) }, Put: s.Put}, log, opt)
 }

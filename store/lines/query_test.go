@@ -75,8 +75,8 @@ func FuzzParseTerms(f *testing.F) {
 			}
 		}
 		q := Query{Terms: terms, Service: service, Severity: 9, Trace: [16]byte{1}}
-		if _, err := logstorage.ParseFilter(q.logsql()); err != nil {
-			t.Errorf("%q becomes %s: %v", text, q.logsql(), err)
+		if _, err := logstorage.ParseFilter(q.filter().String()); err != nil {
+			t.Errorf("%q becomes %s: %v", text, q.filter().String(), err)
 		}
 	})
 }

@@ -3,19 +3,16 @@ package lines
 import (
 	"encoding/hex"
 	"fmt"
-	"hash/fnv"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
-
 	"github.com/steersman-ops/steersman/fact"
+	"github.com/steersman-ops/steersman/store/logdb"
 )
 
 // The columns that are ours.
 const (
-	colEntity   = "@entity" // what the database calls the stream
+	colEntity   = "@entity" // what the engine calls the stream
 	colInstance = "@instance"
 	colVersion  = "@version"
 	colSeverity = "@severity"
@@ -24,55 +21,20 @@ const (
 	colSpan     = "@span"
 	colObserved = "@observed" // Unix milliseconds, if it is a second or more from the line's time
 	colCut      = "@cut"
-	colBatch    = "@batch" // the number given to Put
-	colText     = "_msg"
-	colTime     = "_time"
 )
 
-// escape stands before the name of a field that would be taken for a column of
-// ours or of the database.
-const escape = "@."
-
-// longestName is the longest column name, of which the database takes 128 bytes.
-const longestName = 120
-
-// columnName returns the column in which a field is.
-func columnName(field string) string {
-	if field == "" || field[0] == '@' || field[0] == '_' && reserved(field) {
-		field = escape + field
-	}
-	if len(field) <= longestName {
-		return field
-	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(field)) // never fails
-	cut := longestName - 20
-	for cut > 0 && field[cut]&0xc0 == 0x80 { // not within a rune
-		cut--
-	}
-	return fmt.Sprintf("%s~%08x", field[:cut], h.Sum32())
-}
-
-// reserved reports whether the database keeps a name for itself.
-func reserved(name string) bool {
-	return name == colText || name == colTime || strings.HasPrefix(name, "_stream")
-}
-
-// fieldName is the way back from columnName, as far as there is one.
-func fieldName(column string) string { return strings.TrimPrefix(column, escape) }
-
 // row returns the columns of l. The slice is dst's. They are in the order of
-// their names, where the database's name of the text is the empty one, because
+// their names, where the engine's name of the text is the empty one, because
 // it sorts them.
-func row(dst []logstorage.Field, l *fact.Line, batch string) []logstorage.Field {
+func row(dst []logdb.Column, l *fact.Line, batch string) []logdb.Column {
 	dst = dst[:0]
 	put := func(name, value string) {
 		if value != "" {
-			dst = append(dst, logstorage.Field{Name: name, Value: value})
+			dst = append(dst, logdb.Column{Name: name, Value: value})
 		}
 	}
-	put(colText, l.Text)
-	put(colBatch, batch)
+	put(logdb.Text, l.Text)
+	put(logdb.Batch, batch)
 	if l.Truncated {
 		put(colCut, "1")
 	}
@@ -93,22 +55,10 @@ func row(dst []logstorage.Field, l *fact.Line, batch string) []logstorage.Field 
 	}
 	put(colVersion, l.Version)
 	for name, value := range l.Fields.All() {
-		put(columnName(name), value)
+		put(logdb.ColumnName(name), value)
 	}
 	return dst
 }
-
-// rowBytes estimates what the database counts for a row, from above.
-func rowBytes(fields []logstorage.Field) int {
-	n := 64
-	for i := range fields {
-		n += len(fields[i].Name) + 2*len(fields[i].Value) + 8 // quotes and escapes
-	}
-	return n
-}
-
-// largestRow is the largest row that the database takes.
-const largestRow = 2 << 20
 
 // A Found is a line that was found.
 type Found struct {
@@ -123,12 +73,11 @@ func found(at int64, names []string, value func(i int) string) (Found, error) {
 	var err error
 	for i, name := range names {
 		v := value(i)
-		if v == "" {
+		if v == "" || logdb.Own(name) {
 			continue
 		}
 		switch name {
-		case colTime, "_stream", "_stream_id":
-		case colText:
+		case logdb.Text:
 			f.Text = v
 		case colEntity:
 			f.Entity, err = fact.ParseEntity(v)
@@ -140,14 +89,14 @@ func found(at int64, names []string, value func(i int) string) (Found, error) {
 			f.Level = v
 		case colCut:
 			f.Truncated = true
-		case colSeverity, colObserved, colBatch:
+		case colSeverity, colObserved, logdb.Batch:
 			err = f.number(name, v)
 		case colTrace:
 			_, err = hex.Decode(f.TraceID[:], []byte(v[:min(len(v), 32)]))
 		case colSpan:
 			_, err = hex.Decode(f.SpanID[:], []byte(v[:min(len(v), 16)]))
 		default:
-			fields = append(fields, fact.Label{Name: fieldName(name), Value: v})
+			fields = append(fields, fact.Label{Name: logdb.FieldName(name), Value: v})
 		}
 		if err != nil {
 			return f, fmt.Errorf("column %s of a log line: %w", name, err)
@@ -167,7 +116,7 @@ func (f *Found) number(column, v string) error {
 		f.Severity = fact.Severity(min(n, uint64(fact.MaxSeverity)))
 	case colObserved:
 		f.Observed = int64(n) * 1e6
-	case colBatch:
+	case logdb.Batch:
 		f.Batch = n
 	}
 	return err

@@ -1,4 +1,4 @@
-package lines
+package logdb
 
 import (
 	"errors"
@@ -12,59 +12,59 @@ import (
 // Retain drops the days that are older than the retention, and, while the files
 // are larger than Options.MaxBytes, the oldest but never the newest. It returns
 // the days that went.
-func (s *Store) Retain() (gone []string, err error) {
-	db, letGo, err := s.use()
+func (d *DB) Retain() (gone []string, err error) {
+	db, letGo, err := d.use()
 	if err != nil {
 		return nil, err
 	}
 	defer letGo()
 	days := db.PartitionList()
-	oldest := time.Unix(0, s.oldest()).UTC().Format("20060102")
-	total, sizes, err := s.sizes(days)
+	oldest := time.Unix(0, d.oldest()).UTC().Format("20060102")
+	total, sizes, err := d.sizes(days)
 	if err != nil {
 		return nil, err
 	}
 	for i, day := range days {
 		last := i == len(days)-1
-		if day >= oldest && (last || s.opt.MaxBytes <= 0 || total <= s.opt.MaxBytes) {
+		if day >= oldest && (last || d.opt.MaxBytes <= 0 || total <= d.opt.MaxBytes) {
 			break
 		}
 		// Searches of that day are waited for.
 		if err := db.PartitionDetach(day); err != nil {
-			return gone, fmt.Errorf("drop the log lines of %s: %w", day, err)
+			return gone, fmt.Errorf("drop the %s of %s: %w", d.kind.Noun, day, err)
 		}
 		// After a crash in between the day is there again, and goes again.
-		if err := os.RemoveAll(s.dayPath(day)); err != nil {
-			return gone, fmt.Errorf("drop the log lines of %s: %w", day, err)
+		if err := os.RemoveAll(d.dayPath(day)); err != nil {
+			return gone, fmt.Errorf("drop the %s of %s: %w", d.kind.Noun, day, err)
 		}
 		total -= sizes[i]
 		gone = append(gone, day)
-		s.met.dropped.Inc()
-		s.opt.Logger.Info("dropped a day of log lines", "day", day, "bytes", sizes[i])
+		d.met.dropped.Inc()
+		d.opt.Logger.Info("dropped a day of "+d.kind.Noun, "day", day, "bytes", sizes[i])
 	}
 	return gone, nil
 }
 
-func (s *Store) dayPath(day string) string {
-	return filepath.Join(s.dir, "db", "partitions", day)
+func (d *DB) dayPath(day string) string {
+	return filepath.Join(d.dir, "db", "partitions", day)
 }
 
 // sizes returns the bytes of each day's files, and of all.
-func (s *Store) sizes(days []string) (total int64, each []int64, err error) {
+func (d *DB) sizes(days []string) (total int64, each []int64, err error) {
 	each = make([]int64, len(days))
 	for i, day := range days {
-		err := filepath.WalkDir(s.dayPath(day), func(_ string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+		err := filepath.WalkDir(d.dayPath(day), func(_ string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
 				return gone(err)
 			}
-			info, err := d.Info()
+			info, err := e.Info()
 			if err == nil {
 				each[i] += info.Size()
 			}
 			return gone(err)
 		})
 		if err != nil {
-			return 0, nil, fmt.Errorf("measure the log lines of %s: %w", day, err)
+			return 0, nil, fmt.Errorf("measure the %s of %s: %w", d.kind.Noun, day, err)
 		}
 		total += each[i]
 	}

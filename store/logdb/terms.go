@@ -1,30 +1,16 @@
-package lines
+package logdb
 
 import (
-	"encoding/hex"
 	"fmt"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/steersman-ops/steersman/fact"
 )
 
-// A Query says which lines are wanted. The zero value of a field asks for
-// nothing; the lines must meet all of the others.
-type Query struct {
-	Terms    []Term
-	Service  string        // a service or host: "name", "namespace/name", or an entity's text form
-	Trace    [16]byte      // of this trace
-	Severity fact.Severity // at least this
-	From, To time.Time     // from and up to, both included; zero: the oldest, the newest
-	Limit    int           // at most so many, the newest; at least 1
-}
-
-// A Term is one thing that a line must, or must not, say.
+// A Term is one thing that a row must, or must not, say.
 type Term struct {
 	Field string // "": the text
 	Value string // not empty
@@ -60,6 +46,34 @@ func ParseTerms(s string) ([]Term, error) {
 
 // mostTerms bounds what one query costs.
 const mostTerms = 32
+
+// Filter returns what finds the term. The fields of the names in ours are looked
+// for in columns of ours: @name.
+func (t Term) Filter(ours ...string) Filter {
+	var f Filter
+	switch {
+	case t.Part:
+		f = contains(t.column(ours), t.Value)
+	case t.Field != "":
+		f = Is(t.column(ours), t.Value)
+	default:
+		f = anySpelling(t.Value)
+	}
+	if t.Not {
+		return "!" + f
+	}
+	return f
+}
+
+func (t Term) column(ours []string) string {
+	switch {
+	case t.Field == "":
+		return Text
+	case slices.Contains(ours, t.Field):
+		return "@" + t.Field
+	}
+	return ColumnName(t.Field)
+}
 
 func parseTerm(s string) (t Term, rest string, err error) {
 	if !utf8.ValidString(s) {
@@ -126,86 +140,4 @@ func cutQuoted(s string) (text, rest string, err error) {
 		b.WriteByte(s[i])
 	}
 	return "", "", fmt.Errorf("a quote is not closed")
-}
-
-// logsql returns the filter as the database's language has it.
-func (q *Query) logsql() string {
-	var parts []string
-	if q.Service != "" {
-		parts = append(parts, entityFilter(q.Service))
-	}
-	if q.Trace != [16]byte{} {
-		parts = append(parts, fmt.Sprintf("%q:=%q", colTrace, hex.EncodeToString(q.Trace[:])))
-	}
-	if q.Severity > 0 {
-		parts = append(parts, fmt.Sprintf("%q:>=%d", colSeverity, q.Severity))
-	}
-	for _, t := range q.Terms {
-		parts = append(parts, t.logsql())
-	}
-	if len(parts) == 0 {
-		return "*"
-	}
-	return strings.Join(parts, " ")
-}
-
-func (t Term) logsql() string {
-	var s string
-	switch {
-	case t.Part:
-		s = fmt.Sprintf("%q:*%s*", t.column(), strconv.Quote(t.Value))
-	case t.Field != "":
-		s = fmt.Sprintf("%q:=%s", t.column(), strconv.Quote(t.Value))
-	default:
-		s = anySpelling(t.Value)
-	}
-	if t.Not {
-		return "!" + s
-	}
-	return s
-}
-
-func (t Term) column() string {
-	switch t.Field {
-	case "":
-		return colText
-	case "instance", "version", "level": // ours, unless the line has such a field: then both are looked at
-		return "@" + t.Field
-	}
-	return columnName(t.Field)
-}
-
-// anySpelling looks for a phrase in the spellings that logs have, each of which
-// the Bloom filters know.
-func anySpelling(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	spellings := []string{s}
-	for _, other := range []string{strings.ToUpper(s), string(unicode.ToUpper(first)) + s[size:]} {
-		if other != s && other != spellings[len(spellings)-1] {
-			spellings = append(spellings, other)
-		}
-	}
-	for i, v := range spellings {
-		spellings[i] = fmt.Sprintf("%q:%s", colText, strconv.Quote(v))
-	}
-	if len(spellings) == 1 {
-		return spellings[0]
-	}
-	return "(" + strings.Join(spellings, " or ") + ")"
-}
-
-// entityFilter looks for one entity by its text form, or for the services and
-// hosts of a name, in any namespace if it has none. There the pattern is of the
-// end only: one for the whole takes the database ten milliseconds to read.
-func entityFilter(name string) string {
-	name = strings.ToValidUTF8(name, "\uFFFD") // as the doors write names
-	if e, err := fact.ParseEntity(name); err == nil && !e.IsZero() {
-		return fmt.Sprintf("%q:=%s", colEntity, strconv.Quote(e.String()))
-	}
-	any := []string{strconv.Quote("service:" + name), strconv.Quote("host:" + name), strconv.Quote("instance:" + name)}
-	filter := fmt.Sprintf("%q:in(%s)", colEntity, strings.Join(any, ","))
-	if strings.Contains(name, "/") {
-		return filter
-	}
-	return fmt.Sprintf("(%s or %q:~%s)", filter, colEntity, strconv.Quote("/"+regexp.QuoteMeta(name)+"$"))
 }

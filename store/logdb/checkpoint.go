@@ -1,4 +1,4 @@
-package lines
+package logdb
 
 import (
 	"encoding/json"
@@ -15,23 +15,23 @@ import (
 // one only.
 const checkpointFile = "intake.checkpoint"
 
-// A checkpoint says how far into the intake log the durable content of a store
-// reaches.
+// A checkpoint says how far into the intake log the durable content of a
+// database reaches.
 type checkpoint struct {
 	Format int    `json:"format"`
-	Seq    uint64 `json:"seq"` // every batch up to this one is in the store
+	Seq    uint64 `json:"seq"` // every batch up to this one is in it
 
-	// Era counts the intake logs that this store has been filled from: the next
+	// Era counts the intake logs that this database has been filled from: the next
 	// one begins with number 1 again.
 	Era uint64 `json:"era"`
 }
 
 const checkpointFormat = 1
 
-// eraBits is where the era stands in the number of a batch in the store.
+// eraBits is where the era stands in the number of a batch in the database.
 const eraBits = 40
 
-// number returns the number under which the store knows a batch.
+// number returns the number under which the database knows a batch.
 func (c checkpoint) number(seq uint64) uint64 { return c.Era<<eraBits | seq }
 
 // readCheckpoint returns an error that wraps fs.ErrNotExist if there is none.
@@ -62,7 +62,7 @@ func writeCheckpoint(path string, c checkpoint) error {
 }
 
 // eraFile has the era once more. It is written when one begins, of which the
-// lines in the store may not tell yet if the checkpoint is lost.
+// rows in the database may not tell yet if the checkpoint is lost.
 const eraFile = "intake.era"
 
 // readEra returns 0, the first era, if nothing else is known.

@@ -1,4 +1,4 @@
-package lines
+package logdb
 
 import (
 	"context"
@@ -27,13 +27,10 @@ type Follower interface {
 	Head() uint64
 }
 
-// Consumer is the keeper's name at the intake log.
-const Consumer = "lines"
-
 // KeeperOptions say when the keeper saves. The zero value of each field means
 // its default.
 type KeeperOptions struct {
-	// Every is the time between two checkpoints while lines come. A longer one
+	// Every is the time between two checkpoints while rows come. A longer one
 	// makes a restart replay more, and costs fewer flushes and smaller merges.
 	// Default 5 seconds.
 	Every time.Duration
@@ -46,18 +43,25 @@ type KeeperOptions struct {
 	Logger     *slog.Logger          // nil: silent
 }
 
-// A Keeper brings the lines of the intake log into the store.
+// A Part says what of a batch is kept, and how.
+type Part struct {
+	Count func(b *fact.Batch) int                                            // how many there are in it
+	Put   func(ctx context.Context, n uint64, b *fact.Batch) (Result, error) // puts all into the database
+}
+
+// A Keeper brings what is kept out of the intake log into its database.
 type Keeper struct {
-	store *Store
-	log   Follower
-	opt   KeeperOptions
-	path  string
-	seq   prometheus.Gauge
-	read  prometheus.Gauge
+	db   *DB
+	part Part
+	log  Follower
+	opt  KeeperOptions
+	path string
+	seq  prometheus.Gauge
+	read prometheus.Gauge
 
 	at       checkpoint // what is saved
-	done     uint64     // newest batch in the store
-	dirty    bool       // lines were put since the last checkpoint
+	done     uint64     // newest batch in the database
+	dirty    bool       // rows were put since the last checkpoint
 	savedAt  time.Time
 	retained time.Time
 
@@ -65,9 +69,9 @@ type Keeper struct {
 	stalled error
 }
 
-// NewKeeper returns a keeper that has not begun. The store must have no other
+// NewKeeper returns a keeper that has not begun. The database must have no other
 // keeper.
-func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
+func NewKeeper(db *DB, part Part, log Follower, opt KeeperOptions) *Keeper {
 	if opt.Every <= 0 {
 		opt.Every = 5 * time.Second
 	}
@@ -78,12 +82,12 @@ func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	k := &Keeper{
-		store: store, log: log, opt: opt, path: filepath.Join(store.dir, checkpointFile),
+		db: db, part: part, log: log, opt: opt, path: filepath.Join(db.dir, checkpointFile),
 		seq: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "steersman_lines_checkpoint", Help: "The newest batch of the intake log whose lines are durable in the store.",
+			Name: "steersman_" + db.kind.Name + "_checkpoint", Help: "The newest batch of the intake log whose " + db.kind.Noun + " are durable in the store.",
 		}),
 		read: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "steersman_lines_log_seq", Help: "The newest batch of the intake log that was read.",
+			Name: "steersman_" + db.kind.Name + "_log_seq", Help: "The newest batch of the intake log that was read.",
 		}),
 	}
 	if opt.Registerer != nil {
@@ -96,14 +100,14 @@ func NewKeeper(store *Store, log Follower, opt KeeperOptions) *Keeper {
 // returns nil when ctx has ended.
 func (k *Keeper) Run(ctx context.Context) error {
 	if err := k.begin(ctx); err != nil {
-		return fmt.Errorf("keep log lines: %w", err)
+		return fmt.Errorf("keep %s: %w", k.db.kind.Noun, err)
 	}
 	err := k.log.Follow(ctx, k.done, func(seq uint64, b *fact.Batch) error { return k.take(ctx, seq, b) })
 	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled)) {
 		err = nil
 	}
 	if err != nil {
-		err = fmt.Errorf("keep log lines: %w", err)
+		err = fmt.Errorf("keep %s: %w", k.db.kind.Noun, err)
 	}
 	return errors.Join(err, k.checkpoint(context.WithoutCancel(ctx)))
 }
@@ -112,42 +116,42 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) begin(ctx context.Context) error {
 	c, err := readCheckpoint(k.path)
 	if err != nil {
-		last, err2 := k.store.Last(ctx)
+		last, err2 := k.db.Last(ctx)
 		if err2 != nil {
 			return err2
 		}
 		if !missing(err) || last > 0 {
-			k.opt.Logger.Warn("the intake log is read from its start for log lines; those that are in the store are passed over", "err", err)
+			k.opt.Logger.Warn("the intake log is read from its start for "+k.db.kind.Noun+"; those that are in the store are passed over", "err", err)
 		}
-		c = checkpoint{Era: max(last>>eraBits, readEra(k.store.dir))}
+		c = checkpoint{Era: max(last>>eraBits, readEra(k.db.dir))}
 	}
 	head := k.log.Head()
 	if c.Seq > head {
-		k.opt.Logger.Warn("the checkpoint of the log lines is ahead of the intake log, which must be a new one; it is read from its start", "checkpoint", c.Seq, "log", head)
+		k.opt.Logger.Warn("the checkpoint of the "+k.db.kind.Noun+" is ahead of the intake log, which must be a new one; it is read from its start", "checkpoint", c.Seq, "log", head)
 		c = checkpoint{Era: c.Era + 1}
-		if err := errors.Join(writeEra(k.store.dir, c.Era), writeCheckpoint(k.path, c)); err != nil { // a kill must not make it forget
+		if err := errors.Join(writeEra(k.db.dir, c.Era), writeCheckpoint(k.path, c)); err != nil { // a kill must not make it forget
 			return err
 		}
 	}
 	k.at, k.done, k.savedAt = c, c.Seq, time.Now()
-	k.store.Resume(c.number(c.Seq), c.number(head))
+	k.db.Resume(c.number(c.Seq), c.number(head))
 	k.seq.Set(float64(c.Seq))
-	k.log.Keep(Consumer, c.Seq)
+	k.log.Keep(k.db.kind.Name, c.Seq)
 	return nil
 }
 
-// idleBatches is how many batches without lines are worth a checkpoint.
+// idleBatches is how many batches without rows are worth a checkpoint.
 const idleBatches = 30
 
-// take brings one batch into the store.
+// take brings one batch into the database.
 func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
-	if len(b.Lines) > 0 {
+	if k.part.Count(b) > 0 {
 		if err := k.put(ctx, seq, b); err != nil {
 			return err
 		}
 		k.dirty = true
 	} else if k.dirty && b.Source == fact.ClockSource {
-		if err := k.store.Flush(); err != nil {
+		if err := k.db.Flush(); err != nil {
 			return err
 		}
 	}
@@ -155,8 +159,8 @@ func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 	k.read.Set(float64(seq))
 	if time.Since(k.retained) >= k.opt.Retain {
 		k.retained = time.Now()
-		if _, err := k.store.Retain(); err != nil {
-			k.opt.Logger.Error("log lines that are too old or too many stay for now", "err", err)
+		if _, err := k.db.Retain(); err != nil {
+			k.opt.Logger.Error(k.db.kind.Noun+" that are too old or too many stay for now", "err", err)
 		}
 	}
 	if time.Since(k.savedAt) < k.opt.Every || !k.dirty && k.done-k.at.Seq < idleBatches {
@@ -170,25 +174,25 @@ func (k *Keeper) take(ctx context.Context, seq uint64, b *fact.Batch) error {
 	return nil
 }
 
-// put does not give up: what was acknowledged must come to rest. While the store
+// put does not give up: what was acknowledged must come to rest. While the database
 // cannot take it (a full disk, say), Stalled tells why.
 func (k *Keeper) put(ctx context.Context, seq uint64, b *fact.Batch) error {
 	const first, longest = 100 * time.Millisecond, 10 * time.Second
 	for wait := first; ; wait = min(2*wait, longest) {
-		res, err := k.store.Put(ctx, k.at.number(seq), b)
+		res, err := k.part.Put(ctx, k.at.number(seq), b)
 		k.stall(err)
 		if err == nil {
 			if len(res.Quarantined) > 0 {
-				k.opt.Logger.Warn("log lines were not kept", "source", b.Source, "batch", seq, "lines", res.Quarantined)
+				k.opt.Logger.Warn(k.db.kind.Noun+" were not kept", "source", b.Source, "batch", seq, k.db.kind.Name, res.Quarantined)
 			}
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		k.opt.Logger.Error("log lines wait in the intake log", "err", err, "again in", wait)
-		if _, err := k.store.Retain(); err != nil {
-			k.opt.Logger.Error("log lines that are too old or too many stay for now", "err", err)
+		k.opt.Logger.Error(k.db.kind.Noun+" wait in the intake log", "err", err, "again in", wait)
+		if _, err := k.db.Retain(); err != nil {
+			k.opt.Logger.Error(k.db.kind.Noun+" that are too old or too many stay for now", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -211,12 +215,12 @@ func (k *Keeper) Stalled() error {
 	return k.stalled
 }
 
-// checkpoint makes durable what is in the store and then says so.
+// checkpoint makes durable what is in the database and then says so.
 func (k *Keeper) checkpoint(ctx context.Context) error {
 	if k.done == k.at.Seq {
 		return nil
 	}
-	if err := k.store.Sync(ctx); err != nil {
+	if err := k.db.Sync(ctx); err != nil {
 		return err
 	}
 	c := checkpoint{Era: k.at.Era, Seq: k.done}
@@ -225,6 +229,6 @@ func (k *Keeper) checkpoint(ctx context.Context) error {
 	}
 	k.at, k.dirty, k.savedAt = c, false, time.Now()
 	k.seq.Set(float64(c.Seq))
-	k.log.Keep(Consumer, c.Seq)
+	k.log.Keep(k.db.kind.Name, c.Seq)
 	return nil
 }

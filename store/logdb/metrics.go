@@ -1,4 +1,4 @@
-package lines
+package logdb
 
 import (
 	"github.com/VictoriaMetrics/VictoriaLogs/lib/logstorage"
@@ -8,7 +8,7 @@ import (
 // metrics counts what the store does. What the database knows is asked of it
 // when somebody wants to know.
 type metrics struct {
-	store *Store
+	db *DB
 
 	fate            *prometheus.CounterVec
 	searches        *prometheus.CounterVec
@@ -18,24 +18,25 @@ type metrics struct {
 	rows, size, day *prometheus.Desc
 }
 
-func newMetrics(s *Store) *metrics {
+func newMetrics(d *DB) *metrics {
+	name, noun := "steersman_"+d.kind.Name+"_", d.kind.Noun
 	return &metrics{
-		store: s,
+		db: d,
 		fate: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "steersman_lines_total", Help: "What became of the log lines that came out of the intake log: stored, duplicate, expired, or quarantined for a reason.",
+			Name: name + "total", Help: "What became of the " + noun + " that came out of the intake log: stored, duplicate, expired, or quarantined for a reason.",
 		}, []string{"fate", "reason"}),
 		searches: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "steersman_lines_searches_total", Help: "Searches, by how they ended.",
+			Name: name + "searches_total", Help: "Searches, by how they ended.",
 		}, []string{"outcome"}),
 		searchTime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "steersman_lines_search_duration_seconds", Help: "How long searches took, with the waiting for others.",
+			Name: name + "search_duration_seconds", Help: "How long searches took, with the waiting for others.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 		}),
-		syncs:   prometheus.NewCounter(prometheus.CounterOpts{Name: "steersman_lines_syncs_total", Help: "Flushes to the disk."}),
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "steersman_lines_dropped_days_total", Help: "Days of log lines that went by retention."}),
-		rows:    prometheus.NewDesc("steersman_lines_stored", "Log lines in the store.", nil, nil),
-		size:    prometheus.NewDesc("steersman_lines_size_bytes", "Bytes of the store, on the disk and in memory.", nil, nil),
-		day:     prometheus.NewDesc("steersman_lines_days", "Days that have log lines.", nil, nil),
+		syncs:   prometheus.NewCounter(prometheus.CounterOpts{Name: name + "syncs_total", Help: "Flushes to the disk."}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: name + "dropped_days_total", Help: "Days of " + noun + " that went by retention."}),
+		rows:    prometheus.NewDesc(name+"stored", "What is in the store: "+noun+".", nil, nil),
+		size:    prometheus.NewDesc(name+"size_bytes", "Bytes of the store, on the disk and in memory.", nil, nil),
+		day:     prometheus.NewDesc(name+"days", "Days that have "+noun+".", nil, nil),
 	}
 }
 
@@ -69,7 +70,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.plain() {
 		c.Collect(ch)
 	}
-	db, letGo, err := m.store.use()
+	db, letGo, err := m.db.use()
 	if err != nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package lines
+package logdb
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 	"path/filepath"
 )
 
-// Backup makes a copy of the store in dir, which must be there and empty, while
-// the store is used. On the same disk it is made of links. A store that is opened
-// on the copy, and a keeper that goes on from its checkpoint, miss nothing.
-func (s *Store) Backup(ctx context.Context, dir string) (err error) {
-	db, letGo, err := s.use()
+// Backup makes a copy of the database in dir, which must be there and empty, while
+// it is used. On the same disk it is made of links. A database that is opened on
+// the copy, and a keeper that goes on from its checkpoint, miss nothing.
+func (d *DB) Backup(ctx context.Context, dir string) (err error) {
+	db, letGo, err := d.use()
 	if err != nil {
 		return err
 	}
 	defer letGo()
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("back up the log lines: %w", err)
+			err = fmt.Errorf("back up the %s: %w", d.kind.Noun, err)
 		}
 	}()
-	// First the checkpoint: more lines than it tells of are recognised, fewer
+	// First the checkpoint: more rows than it tells of are recognised, fewer
 	// would be missed.
-	if err := link(filepath.Join(s.dir, eraFile), filepath.Join(dir, eraFile)); err != nil && !missing(err) {
+	if err := link(filepath.Join(d.dir, eraFile), filepath.Join(dir, eraFile)); err != nil && !missing(err) {
 		return err
 	}
-	if err := link(filepath.Join(s.dir, checkpointFile), filepath.Join(dir, checkpointFile)); err != nil && !missing(err) {
+	if err := link(filepath.Join(d.dir, checkpointFile), filepath.Join(dir, checkpointFile)); err != nil && !missing(err) {
 		return err
 	}
 	for _, snapshot := range db.PartitionSnapshotMustCreate("") {
