@@ -66,7 +66,7 @@ const (
 // then the page tells how far it came.
 func Newest[T any](ctx context.Context, d *DB, s Search, read Reader[T]) (Page[T], error) {
 	return turn(ctx, d, s, func(ctx context.Context, db *logstorage.Storage, from, to int64) (Page[T], error) {
-		return walk(ctx, db, s, from, to, read)
+		return walk(ctx, db, s, from, to, d.opt.Now().UnixNano(), read)
 	})
 }
 
@@ -130,12 +130,13 @@ func outcome(timedOut bool, err error) string {
 	return "ok"
 }
 
-// walk looks through the windows of a search, the newest first.
-func walk[T any](ctx context.Context, db *logstorage.Storage, s Search, from, to int64, read Reader[T]) (Page[T], error) {
+// walk looks through the windows of a search, the newest first. The first has
+// all that is ahead of the clock.
+func walk[T any](ctx context.Context, db *logstorage.Storage, s Search, from, to, now int64, read Reader[T]) (Page[T], error) {
 	p := Page[T]{Since: time.Unix(0, to).UTC()}
 	bytes := 0
 	for length := int64(firstWindow); to >= from; length *= windowGrows {
-		begin := max(from, to-length+1)
+		begin := max(from, min(to, now)-length+1)
 		hits, cut, err := window(ctx, db, s, begin, to, true, s.Limit-len(p.List), read)
 		switch {
 		case ctx.Err() != nil: // what it found of the window is not all of its newest
