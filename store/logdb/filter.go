@@ -39,6 +39,11 @@ func Is(column, value string) Filter {
 	return Filter(fmt.Sprintf("%q:=%s", column, strconv.Quote(value)))
 }
 
+// Stream wants rows of one stream: the others are not looked at.
+func Stream(column, value string) Filter {
+	return Filter(fmt.Sprintf("{%q=%s}", column, strconv.Quote(value)))
+}
+
 // AtLeast wants rows that have this number or more in a column.
 func AtLeast(column string, n int64) Filter { return Filter(fmt.Sprintf("%q:>=%d", column, n)) }
 
