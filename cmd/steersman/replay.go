@@ -88,7 +88,7 @@ const settingsFile = "steersman.yaml"
 
 // settings writes down what `up` must know not to forget at once what is old.
 func settings(dir string) error {
-	text := fmt.Sprintf("# For looking at what was replayed: nothing in it is too old.\ndata_dir: %q\nmetrics: {retention: 36500d}\nlines: {retention: 36500d}\nrecords: {findings: 36500d, incidents: 36500d}\n", dir)
+	text := fmt.Sprintf("# For looking at what was replayed: nothing in it is too old.\ndata_dir: %q\nmetrics: {retention: 36500d}\nlines: {retention: 36500d}\nspans: {retention: 36500d}\nrecords: {findings: 36500d, incidents: 36500d}\n", dir)
 	if err := os.WriteFile(filepath.Join(dir, settingsFile), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the settings for looking at it: %w", err)
 	}

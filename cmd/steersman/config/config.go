@@ -50,6 +50,7 @@ type Config struct {
 	Intake  Intake  `yaml:"intake" doc:"The durable log at the door: what was acknowledged and how long it can be read again."`
 	Metrics Metrics `yaml:"metrics" doc:"The time series store."`
 	Lines   Lines   `yaml:"lines" doc:"The store of log lines."`
+	Spans   Spans   `yaml:"spans" doc:"The store of spans. The map and the rates do not need it."`
 	Records Records `yaml:"records" doc:"How long papers are kept. The ledger forgets nothing."`
 	Limits  Limits  `yaml:"limits" doc:"What one request may carry. More is refused with the reason."`
 	Watch   Watch   `yaml:"watch" doc:"Detection and incidents."`
@@ -80,7 +81,13 @@ type Metrics struct {
 type Lines struct {
 	Retention Duration `yaml:"retention" doc:"How long lines are kept, by their own time, in whole days."`
 	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk: the oldest days go first, the newest stays however large. 0: none."`
-	Memory    Bytes    `yaml:"memory" doc:"What the store may take for caches, and a fifth of it for one search."`
+	Memory    Bytes    `yaml:"memory" doc:"What this store and that of spans may take for caches, and a fifth of it for one search."`
+}
+
+// Spans configures the store of spans.
+type Spans struct {
+	Retention Duration `yaml:"retention" doc:"How long spans are kept, by their start, in whole days."`
+	MaxBytes  Bytes    `yaml:"max_bytes" doc:"Ceiling on disk: the oldest days go first, the newest stays however large. 0: none."`
 }
 
 // Records configures how long papers are kept.
@@ -216,6 +223,7 @@ func Default() Config {
 		Intake:    Intake{MaxAge: Duration(24 * time.Hour), MaxBytes: 2 << 30},
 		Metrics:   Metrics{Retention: Duration(15 * 24 * time.Hour)},
 		Lines:     Lines{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30, Memory: 64 << 20},
+		Spans:     Spans{Retention: Duration(7 * 24 * time.Hour), MaxBytes: 10 << 30},
 		Records:   Records{Findings: Duration(30 * 24 * time.Hour), Incidents: Duration(400 * 24 * time.Hour)},
 		Limits:    defaultLimits(),
 		Watch:     Watch{Lateness: Duration(2 * time.Second), Snapshot: Duration(15 * time.Second)},
@@ -330,6 +338,9 @@ func (c *Config) check(root *yaml.Node) error {
 	}
 	if c.Lines.Memory < 16<<20 {
 		bad("lines.memory", "%s is too little: at least 16MiB", c.Lines.Memory)
+	}
+	if c.Spans.Retention < Duration(24*time.Hour) {
+		bad("spans.retention", "%v is too little: spans go by whole days, so at least 1d", c.Spans.Retention)
 	}
 	positive("records.findings", int64(c.Records.Findings))
 	if c.Records.Incidents < c.Records.Findings {

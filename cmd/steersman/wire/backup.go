@@ -66,7 +66,7 @@ func (w *worker) sendBackup(rw http.ResponseWriter, r *http.Request) {
 func (w *worker) collect(ctx context.Context, dir string) error {
 	release := w.intake.Hold()
 	defer release()
-	for _, name := range []string{"watch", "quality", "series", "lines", "ledger", "intake"} {
+	for _, name := range []string{"watch", "quality", "series", "lines", "spans", "ledger", "intake"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o750); err != nil {
 			return fmt.Errorf("back up: %w", err)
 		}
@@ -82,6 +82,7 @@ func (w *worker) collect(ctx context.Context, dir string) error {
 			return s.Backup(ctx, filepath.Join(dir, "series"))
 		},
 		func() error { return w.lines.Backup(ctx, filepath.Join(dir, "lines")) },
+		func() error { return w.spans.Backup(ctx, filepath.Join(dir, "spans")) },
 		func() error { return w.records.Backup(ctx, filepath.Join(dir, "records.db")) },
 		func() error { return w.ledger.Backup(ctx, filepath.Join(dir, "ledger")) },
 		func() error { return copyFile(dir, w.cfg.DataDir, "receipts.jsonl") },

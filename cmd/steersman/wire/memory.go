@@ -22,7 +22,7 @@ type budget struct {
 	inFlight int64 // bodies of requests
 	queue    int64 // batches that wait for the disk
 	window   int64 // the newest batches, for readers that are nearly there
-	lines    int64 // caches and searches of log lines
+	search   int64 // caches and searches of log lines and spans
 }
 
 // seriesBytes is what one series takes in all rooms together: some 2.4 kB live,
@@ -38,7 +38,7 @@ func newBudget(ceiling int64) budget {
 		inFlight: ceiling / 8,
 		queue:    ceiling / 16,
 		window:   min(ceiling/32, 32<<20),
-		lines:    ceiling / 16,
+		search:   ceiling / 16,
 	}
 }
 

@@ -16,7 +16,7 @@ func TestBudget(t *testing.T) {
 		if b.series != tt.series || b.inFlight != tt.inFlight || b.window != tt.window {
 			t.Errorf("of %d: %+v, want %+v", tt.ceiling, b, tt)
 		}
-		if parts := int64(b.series)*seriesBytes + b.inFlight + b.queue + b.window + b.lines; parts > b.ceiling*4/5 {
+		if parts := int64(b.series)*seriesBytes + b.inFlight + b.queue + b.window + b.search; parts > b.ceiling*4/5 {
 			t.Errorf("of %d: the parts are %d", tt.ceiling, parts)
 		}
 	}

@@ -40,8 +40,8 @@ const forever = config.Duration(100 * 365 * 24 * time.Hour)
 // read. The clock is the recording's: two replays of the same find the same.
 // Nothing is proposed and nothing is done.
 func Replay(ctx context.Context, cfg config.Config, paths []string, read recorded.Options, opt Options) (out Replayed, err error) {
-	cfg.Metrics.Retention, cfg.Lines.Retention, cfg.Intake.MaxAge = forever, forever, forever
-	cfg.Metrics.MaxBytes, cfg.Lines.MaxBytes = 0, 0
+	cfg.Metrics.Retention, cfg.Lines.Retention, cfg.Spans.Retention, cfg.Intake.MaxAge = forever, forever, forever, forever
+	cfg.Metrics.MaxBytes, cfg.Lines.MaxBytes, cfg.Spans.MaxBytes = 0, 0, 0
 	w := &worker{cfg: cfg, opt: opt, log: opt.Logger, metrics: prometheus.NewRegistry(), started: time.Now().UTC(), hints: new(api.Hints)}
 	defer func() { err = errors.Join(err, w.close()) }()
 	most, err := ceiling(int64(cfg.Memory))
@@ -74,7 +74,7 @@ func (w *worker) pour(ctx context.Context, paths []string, read recorded.Options
 	w.follow(log, w.watching(), silent{w.records})
 	w.judge(log)
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{w.watcher.Run, w.quality.Run, w.keep, w.liner.Run} {
+	for _, run := range []func(context.Context) error{w.watcher.Run, w.quality.Run, w.keep, w.liner.Run, w.spanner.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil && context.Cause(ctx) == nil {
 				stop(err)

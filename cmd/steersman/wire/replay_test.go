@@ -17,6 +17,7 @@ import (
 	"github.com/steersman-ops/steersman/cmd/steersman/config"
 	"github.com/steersman-ops/steersman/signal/recorded"
 	"github.com/steersman-ops/steersman/store/lines"
+	"github.com/steersman-ops/steersman/store/spans"
 )
 
 func replayed(t *testing.T, dir string, paths ...string) Replayed {
@@ -116,7 +117,7 @@ func kept(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.DataDir, cfg.Metrics.Retention, cfg.Lines.Retention = dir, forever, forever
+	cfg.DataDir, cfg.Metrics.Retention, cfg.Lines.Retention, cfg.Spans.Retention = dir, forever, forever, forever
 	w := &worker{cfg: cfg, log: slog.New(slog.DiscardHandler), metrics: prometheus.NewRegistry()}
 	defer w.close() //nolint:errcheck // the test has seen what it came for
 	w.budget = newBudget(1 << 30)
@@ -134,5 +135,13 @@ func kept(t *testing.T, dir string) {
 	found, err := w.lines.Search(t.Context(), lines.Query{Service: "payment", Limit: 10})
 	if err != nil || len(found.Lines) != 2 || found.Lines[1].Text != "payment starts\n  with these settings" {
 		t.Errorf("kept the lines %+v, %v", found.Lines, err)
+	}
+	last, err := w.spans.Search(t.Context(), spans.Query{Service: "payment", Limit: 1})
+	if err != nil || len(last.Spans) != 1 || last.Spans[0].Start != 1_600_000_299_840_500_000 {
+		t.Fatalf("kept the spans %+v, %v", last.Spans, err)
+	}
+	trace, err := w.spans.Trace(t.Context(), last.Spans[0].TraceID)
+	if err != nil || len(trace.Spans) != 2 || trace.Spans[0].Name != "buy" || trace.Spans[1].Parent != trace.Spans[0].ID {
+		t.Errorf("kept the trace %+v, %v", trace.Spans, err)
 	}
 }

@@ -227,7 +227,7 @@ func (w *worker) owned(next http.Handler) http.Handler {
 // is not, but people must get at the console all the more. While the series are
 // being opened it is not either: what comes in is taken and waits.
 func (w *worker) ready(rw http.ResponseWriter, _ *http.Request) {
-	err := errors.Join(w.stalled(), w.liner.Stalled(), w.ledger.Err())
+	err := errors.Join(w.stalled(), w.liner.Stalled(), w.spanner.Stalled(), w.ledger.Err())
 	switch {
 	case err == nil:
 		fmt.Fprintln(rw, "ready")

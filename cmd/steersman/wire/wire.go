@@ -49,6 +49,7 @@ import (
 	"github.com/steersman-ops/steersman/store/lines"
 	"github.com/steersman-ops/steersman/store/records"
 	"github.com/steersman-ops/steersman/store/series"
+	"github.com/steersman-ops/steersman/store/spans"
 	"github.com/steersman-ops/steersman/watch"
 )
 
@@ -79,6 +80,8 @@ type worker struct {
 	keeper   atomic.Pointer[series.Keeper] // nil until the series are open
 	liner    *lines.Keeper
 	lines    *lines.Store
+	spanner  *spans.Keeper
+	spans    *spans.Store
 	records  *records.Store
 	ledger   *ledger.Ledger
 
@@ -178,7 +181,7 @@ func (w *worker) close() error {
 }
 
 // The readers of the intake log, as they name their checkpoints.
-var readers = []string{"series", lines.Consumer, watch.Consumer, quality.Consumer}
+var readers = []string{"series", lines.Consumer, spans.Consumer, watch.Consumer, quality.Consumer}
 
 // ballast is how much of the disk is given free when it is full.
 const ballast = 16 << 20
@@ -207,11 +210,18 @@ func (w *worker) openStores() (err error) {
 	w.later(w.series.Close)
 	if w.lines, err = lines.Open(w.path("lines"), lines.Options{
 		Retention: time.Duration(w.cfg.Lines.Retention), MaxBytes: int64(w.cfg.Lines.MaxBytes),
-		Memory: min(int64(w.cfg.Lines.Memory), w.budget.lines), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
+		Memory: min(int64(w.cfg.Lines.Memory), w.budget.search), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
 	}); err != nil {
 		return err
 	}
 	w.later(w.lines.Close)
+	if w.spans, err = spans.Open(w.path("spans"), spans.Options{
+		Retention: time.Duration(w.cfg.Spans.Retention), MaxBytes: int64(w.cfg.Spans.MaxBytes),
+		Memory: min(int64(w.cfg.Lines.Memory), w.budget.search), Ahead: time.Duration(w.cfg.Limits.Ahead), Registerer: w.metrics, Logger: w.log,
+	}); err != nil {
+		return err
+	}
+	w.later(w.spans.Close)
 	if w.records, err = records.Open(w.path("records.db"), records.Options{Version: w.opt.Version, Registerer: w.metrics, Logger: w.log}); err != nil {
 		return err
 	}
@@ -296,6 +306,7 @@ func (w *worker) openWatch() error {
 func (w *worker) follow(log watch.Follower, cfg watch.Config, out watch.Outbox) {
 	w.follower = log
 	w.liner = lines.NewKeeper(w.lines, log, lines.KeeperOptions{Registerer: w.metrics, Logger: w.log})
+	w.spanner = spans.NewKeeper(w.spans, log, spans.KeeperOptions{Registerer: w.metrics, Logger: w.log})
 	w.watcher = watch.New(cfg, log, out, derived{w.series, w.log}, watch.Options{
 		Dir: w.path("watch"), OnChange: w.hint, Open: lasting{w.records}.open, Registerer: w.metrics, Logger: w.log,
 	})
@@ -362,6 +373,7 @@ func (w *worker) rooms(g *run.Group) {
 	add(g, w.pressure.Run)
 	add(g, w.keep)
 	add(g, w.liner.Run)
+	add(g, w.spanner.Run)
 	add(g, w.watcher.Run)
 	add(g, w.quality.Run)
 	add(g, w.gate.Run)
