@@ -68,6 +68,7 @@ type Ledger interface {
 type Rooms struct {
 	Papers   Papers
 	Lines    LineStore
+	Spans    SpanStore
 	Map      func() fact.Map
 	Learning func() Learning
 	Sources  func() []Source

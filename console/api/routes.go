@@ -64,6 +64,8 @@ func (s *server) routes() {
 	get(s, "/findings", "listFindings", "Findings, latest first", s.findings)
 	get(s, "/changes", "listChanges", "Changes, latest first", s.changes)
 	get(s, "/lines", "searchLines", "Log lines, latest first", s.lines)
+	get(s, "/spans", "searchSpans", "Spans, latest first", s.spans)
+	get(s, "/traces/{id}", "getTrace", "One trace, with its log lines", s.trace)
 	get(s, "/notices", "listNotices", "What other programs told of, latest first: alerts, pushes, pipelines, CloudEvents", s.notices)
 	s.sourceRoutes()
 	s.qualityRoutes()

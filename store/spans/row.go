@@ -44,7 +44,7 @@ func row(dst []logdb.Column, s *fact.Span, batch string) []logdb.Column {
 		put(colFailed, "1")
 	}
 	put(colInstance, s.Instance)
-	put(colKind, kindName(s.Kind))
+	put(colKind, KindName(s.Kind))
 	if s.Parent != [8]byte{} {
 		put(colParent, hex.EncodeToString(s.Parent[:]))
 	}
@@ -66,9 +66,9 @@ func row(dst []logdb.Column, s *fact.Span, batch string) []logdb.Column {
 // shard returns the stream of a trace.
 func shard(trace [16]byte) string { return "0123456789abcdef"[trace[15]&15:][:1] }
 
-// kindName is short, and what people look for: kind=server. It is empty for an
-// unspecified kind.
-func kindName(k fact.SpanKind) string {
+// KindName is how a kind is written, and looked for: kind=server. It is empty for
+// an unspecified kind.
+func KindName(k fact.SpanKind) string {
 	switch k {
 	case fact.SpanUnspecified:
 		return ""
@@ -86,10 +86,10 @@ func kindName(k fact.SpanKind) string {
 	return strconv.Itoa(int(k))
 }
 
-// parseKind is the way back from kindName.
+// parseKind is the way back from KindName.
 func parseKind(name string) (fact.SpanKind, error) {
 	for k := fact.SpanUnspecified; k <= fact.SpanConsumer; k++ {
-		if kindName(k) == name {
+		if KindName(k) == name {
 			return k, nil
 		}
 	}

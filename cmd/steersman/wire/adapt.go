@@ -154,7 +154,7 @@ func (a auditor) Verify(context.Context) (api.Verification, error) {
 
 func (w *worker) apiRooms() api.Rooms {
 	return api.Rooms{
-		Papers: w.records, Lines: w.lines, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Quality: w.quality, Warnings: func() []string { return w.warnings },
+		Papers: w.records, Lines: w.lines, Spans: w.spans, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Quality: w.quality, Warnings: func() []string { return w.warnings },
 		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger}, Who: w.identity.Authenticate, Link: w.link,
 		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
 		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,

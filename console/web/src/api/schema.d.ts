@@ -421,6 +421,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/steersman/v1/spans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Spans, latest first */
+        get: operations["searchSpans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/steersman/v1/stop": {
         parameters: {
             query?: never;
@@ -433,6 +450,23 @@ export interface paths {
         put?: never;
         /** Engage the kill switch: nothing is done by anyone until it is released */
         post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/steersman/v1/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One trace, with its log lines */
+        get: operations["getTrace"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1173,6 +1207,49 @@ export interface components {
             /** @description What is off, and why. */
             warnings: string[];
         };
+        Span: {
+            /** @description The attributes. */
+            attrs: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            end: string;
+            /** @description Who did it. */
+            entity: string;
+            failed: boolean;
+            instance?: string;
+            /** @description internal, server, client, producer or consumer. */
+            kind?: string;
+            /** @description Of the operation. */
+            name: string;
+            /** @description The span that caused it; a root has none. */
+            parent?: string;
+            /** @description Whom it called, as it names it. */
+            peer?: string;
+            /**
+             * Format: double
+             * @description How long it took.
+             */
+            seconds: number;
+            span: string;
+            /** Format: date-time */
+            start: string;
+            trace: string;
+            version?: string;
+        };
+        Spans: {
+            /** @description There may be older ones that fit: the limit was reached, or the time was over. */
+            more: boolean;
+            /**
+             * Format: date-time
+             * @description How far back everything was looked through.
+             */
+            since: string;
+            /** @description The newest first. */
+            spans: components["schemas"]["Span"][];
+            /** @description The time was over before the start was reached. */
+            timedOut: boolean;
+        };
         State: {
             /** Format: date-time */
             at?: string;
@@ -1189,6 +1266,17 @@ export interface components {
             leaf: number;
             state: string;
             why: string;
+        };
+        Trace: {
+            /** @description Log lines of the trace, from a minute before it to a minute after it, in the order of time. */
+            lines: components["schemas"]["Line"][];
+            /** @description It has more spans than these, which are the first. */
+            more: boolean;
+            /** @description There are earlier ones. */
+            moreLines: boolean;
+            /** @description In the order of their start, a longer one before what began with it. */
+            spans: components["schemas"]["Span"][];
+            trace: string;
         };
         Verdict: {
             allowed: boolean;
@@ -2107,6 +2195,52 @@ export interface operations {
             };
         };
     };
+    searchSpans: {
+        parameters: {
+            query?: {
+                /** @description Words of the operation's name that must all be there, "a phrase", *part*; attribute=value, and kind, peer, instance and version in the same way; a minus before what must not be there. */
+                query?: string;
+                /** @description Only of this service: name, namespace/name, or as an entity is written. */
+                service?: string;
+                /** @description Only of this name, whole. */
+                operation?: string;
+                /** @description Only those that failed. */
+                failed?: boolean;
+                /** @description Only those that took so long or longer, as 250ms or 1.5s. */
+                min?: string;
+                /** @description Not begun before this. Default: the oldest. */
+                from?: string;
+                /** @description Not begun after this. Default: the newest. */
+                to?: string;
+                /** @description At most so many, the newest. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spans"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     getStop: {
         parameters: {
             query?: never;
@@ -2156,6 +2290,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 32 hexadecimal digits. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
                 };
             };
             /** @description Error */
