@@ -1,5 +1,5 @@
 // Package cli holds the commands that ask a running Steersman, or files, and
-// print what they learn: incident, decision, lines, change, source, audit, stop, config.
+// print what they learn: incident, decision, lines, spans, trace, change, source, audit, stop, config.
 //
 // It answers one question: how is a paper printed? People get text, programs
 // get the paper's JSON with --json. Nothing here decides: approving is a
@@ -55,7 +55,7 @@ func Code(err error) int {
 // Commands returns the commands of this package.
 func Commands() []*cobra.Command {
 	var c client
-	cmds := []*cobra.Command{incidents(&c), decisions(&c), change(&c), logLines(&c), stop(&c), resume(&c), login(&c), takeBackup(&c), restore(&c), sources(&c)}
+	cmds := []*cobra.Command{incidents(&c), decisions(&c), change(&c), logLines(&c), searchSpans(&c), trace(&c), stop(&c), resume(&c), login(&c), takeBackup(&c), restore(&c), sources(&c)}
 	for _, cmd := range cmds {
 		c.flags(cmd)
 	}

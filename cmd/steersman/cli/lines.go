@@ -43,15 +43,8 @@ looked for anywhere, field=value looks into a field, and -word must not be there
 		if severity != "" {
 			v.Set("severity", severity)
 		}
-		now := time.Now()
-		for name, text := range map[string]string{"from": from, "to": to} {
-			at, err := when(text, now)
-			if err != nil {
-				return fmt.Errorf("--%s: %w", name, err)
-			}
-			if !at.IsZero() {
-				v.Set(name, at.UTC().Format(time.RFC3339Nano))
-			}
+		if err := between(v, from, to, time.Now()); err != nil {
+			return err
 		}
 		var out api.Lines
 		if err := c.get(cmd.Context(), "/lines?"+v.Encode(), &out); err != nil {
@@ -60,6 +53,20 @@ looked for anywhere, field=value looks into a field, and -word must not be there
 		return printer{cmd.OutOrStdout(), *asJSON}.object(out, func(w io.Writer) { printLines(w, &out) })
 	}
 	return cmd
+}
+
+// between adds the ends of a stretch of time to a question.
+func between(v url.Values, from, to string, now time.Time) error {
+	for name, text := range map[string]string{"from": from, "to": to} {
+		at, err := when(text, now)
+		if err != nil {
+			return fmt.Errorf("--%s: %w", name, err)
+		}
+		if !at.IsZero() {
+			v.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return nil
 }
 
 // when reads a time, or how long ago it was. Nothing is the zero time.
@@ -82,24 +89,7 @@ func printLines(w io.Writer, out *api.Lines) {
 		fmt.Fprintln(w, "No such lines.")
 	}
 	for _, l := range slices.Backward(out.Lines) {
-		name := l.Entity.Name
-		if l.Entity.Namespace != "" {
-			name = l.Entity.Namespace + "/" + name
-		}
-		say(w, "%s %-5s %s: ", l.At.UTC().Format("2006-01-02 15:04:05.000Z"), l.Severity, name)
-		for i, text := range strings.Split(strings.TrimRight(l.Text, "\n"), "\n") {
-			if i > 0 {
-				fmt.Fprint(w, "\n    | ") // so that a text cannot pass for lines of others
-			}
-			fmt.Fprint(w, shown(text, ""))
-		}
-		for name, value := range l.Fields.All() {
-			say(w, " %s=%q", name, value)
-		}
-		if l.Trace != "" {
-			say(w, " trace=%s", l.Trace)
-		}
-		fmt.Fprintln(w)
+		printLine(w, &l)
 	}
 	switch {
 	case out.TimedOut:
@@ -107,4 +97,21 @@ func printLines(w io.Writer, out *api.Lines) {
 	case out.More:
 		fmt.Fprintln(w, "There may be older ones: raise --limit, or set --to.")
 	}
+}
+
+func printLine(w io.Writer, l *api.Line) {
+	say(w, "%s %-5s %s: ", l.At.UTC().Format("2006-01-02 15:04:05.000Z"), l.Severity, short(l.Entity))
+	for i, text := range strings.Split(strings.TrimRight(l.Text, "\n"), "\n") {
+		if i > 0 {
+			fmt.Fprint(w, "\n    | ") // so that a text cannot pass for lines of others
+		}
+		fmt.Fprint(w, shown(text, ""))
+	}
+	for name, value := range l.Fields.All() {
+		say(w, " %s=%q", name, value)
+	}
+	if l.Trace != "" {
+		say(w, " trace=%s", l.Trace)
+	}
+	fmt.Fprintln(w)
 }
