@@ -63,6 +63,11 @@ func TestBackupAndRestore(t *testing.T) {
 	if code := r.ask("POST", "/loki/api/v1/push", strings.NewReader(pushed), nil); code != http.StatusNoContent {
 		t.Fatalf("push log lines: %d", code)
 	}
+	span := fmt.Sprintf(`{"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "kept"}}]}, "scopeSpans": [{"spans": [`+
+		`{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7", "kind": 2, "name": "kept", "startTimeUnixNano": "%d", "endTimeUnixNano": "%[1]d"}]}]}]}`, time.Now().UnixNano())
+	if resp, err := http.Post("http://"+r.otlp+"/v1/traces", "application/json", strings.NewReader(span)); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("post a span: %v, %v", resp, err)
+	}
 	want := changes(r)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -115,6 +120,13 @@ func TestBackupAndRestore(t *testing.T) {
 		var out api.Lines
 		if code := c.ask("GET", "/steersman/v1/lines?service=kept", nil, &out); code != http.StatusOK || len(out.Lines) != 2 {
 			return fmt.Sprint(code, " ", len(out.Lines))
+		}
+		return ""
+	})
+	eventually(t, "the trace is in the restored folder, once", func() string {
+		var out api.Trace
+		if code := c.ask("GET", "/steersman/v1/traces/4bf92f3577b34da6a3ce929d0e0e4736", nil, &out); code != http.StatusOK || len(out.Spans) != 1 || out.Spans[0].Name != "kept" {
+			return fmt.Sprint(code, " ", out)
 		}
 		return ""
 	})

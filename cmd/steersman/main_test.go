@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,17 +64,8 @@ func TestStories(t *testing.T) {
 			"wait-ready": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(waitReady("http://"+ts.Getenv("PORT"), 20*time.Second))
 			},
-			"post-log": func(ts *testscript.TestScript, _ bool, args []string) {
-				f, err := os.Open(ts.MkAbs(args[1]))
-				ts.Check(err)
-				defer f.Close()
-				resp, err := http.Post("http://"+args[0]+"/v1/logs", "application/json", f)
-				ts.Check(err)
-				defer resp.Body.Close()
-				if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "refused") {
-					ts.Fatalf("%s: %s", resp.Status, body)
-				}
-			},
+			"post-log":   func(ts *testscript.TestScript, _ bool, args []string) { post(ts, args[0]+"/v1/logs", args[1]) },
+			"post-trace": func(ts *testscript.TestScript, _ bool, args []string) { post(ts, args[0]+"/v1/traces", args[1]) },
 			"push-loki": func(ts *testscript.TestScript, _ bool, args []string) {
 				body := fmt.Sprintf(`{"streams": [{"stream": {"job": "batch"}, "values": [["%d", %q]]}]}`, time.Now().UnixNano(), args[0])
 				resp, err := http.Post("http://"+ts.Getenv("PORT")+"/loki/api/v1/push", "application/json", strings.NewReader(body))
@@ -102,6 +94,14 @@ func TestStories(t *testing.T) {
 				}
 				ts.Fatalf("source %s: nothing matches %s in\n%s", args[0], args[1], ts.ReadFile("stdout"))
 			},
+			"wait-trace": func(ts *testscript.TestScript, _ bool, args []string) {
+				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+					if ts.Exec("steersman", append([]string{"trace"}, args...)...) == nil {
+						return
+					}
+				}
+				ts.Fatalf("there is no trace %s", args[0])
+			},
 			// paste runs what stands in a file from the line with curl on, as a
 			// person would.
 			"paste": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -122,6 +122,25 @@ func TestStories(t *testing.T) {
 			},
 		},
 	})
+}
+
+// post sends a file to a door of OTLP, where +10ms in it stands for the time ten
+// milliseconds after one second ago, in nanoseconds.
+func post(ts *testscript.TestScript, url, file string) {
+	b, err := os.ReadFile(ts.MkAbs(file))
+	ts.Check(err)
+	begin := time.Now().Add(-time.Second)
+	b = regexp.MustCompile(`\+[0-9.]+ms`).ReplaceAllFunc(b, func(text []byte) []byte {
+		d, err := time.ParseDuration(string(text))
+		ts.Check(err)
+		return strconv.AppendInt(nil, begin.Add(d).UnixNano(), 10)
+	})
+	resp, err := http.Post("http://"+url, "application/json", bytes.NewReader(b))
+	ts.Check(err)
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), "refused") {
+		ts.Fatalf("%s: %s", resp.Status, body)
+	}
 }
 
 func freeAddress() (string, error) {

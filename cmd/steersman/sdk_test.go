@@ -117,6 +117,21 @@ func TestRealSDKOverBothProtocols(t *testing.T) {
 		text, _ := json.Marshal(m)
 		return string(text)
 	})
+	eventually(t, "a trace has three spans of both, each below its caller", func() string {
+		var last api.Spans
+		if code := r.ask(http.MethodGet, "/steersman/v1/spans?service=stock&operation=GET+%2Fstock&limit=1", nil, &last); code != 200 || len(last.Spans) != 1 {
+			return fmt.Sprint(code, last)
+		}
+		var one api.Trace
+		if code := r.ask(http.MethodGet, "/steersman/v1/traces/"+last.Spans[0].Trace, nil, &one); code != 200 || len(one.Spans) != 3 {
+			return fmt.Sprint(code, one)
+		}
+		a, b, c := one.Spans[0], one.Spans[1], one.Spans[2]
+		if a.Parent == "" && b.Parent == a.Span && c.Parent == b.Span && a.Name == "POST /orders" && b.Kind == "client" && c.Instance == "stock-1" && c.Version == "1.2.3" {
+			return ""
+		}
+		return fmt.Sprintf("%+v", one)
+	})
 	eventually(t, "the edge is a series", func() string {
 		got := r.query(`steersman_edge_requests_total{client="orders",server="stock",side="server"}`, time.Now())
 		if strings.Contains(fmt.Sprint(got), ":50") {
