@@ -19,18 +19,21 @@ import (
 // BenchmarkLines sends log lines to a whole worker over OTLP, as a Collector
 // would, and tells how many a core takes from the door to the store on the
 // disk: by the processor time of this process, the sender's own included.
-func BenchmarkLines(b *testing.B) {
+func BenchmarkLines(b *testing.B) { benchOTLP(b, "/v1/logs", "lines", benchRecords) }
+
+// benchOTLP sends what body makes: so many of a kind, of so many senders.
+func benchOTLP(b *testing.B, path, kind string, body func(b *testing.B, n int, seed uint64) []byte) {
 	const batch, batches = 1000, 100
 	greeting, end := launch(b, settings(b))
 	base := regexp.MustCompile(`http://[^/]+`).FindString(greeting)
 	otlp := "http://" + regexp.MustCompile(`([0-9.:]+) \(HTTP\)`).FindStringSubmatch(greeting)[1]
 	bodies := make([][]byte, batches)
 	for i := range bodies {
-		bodies[i] = benchRecords(b, batch, uint64(i))
+		bodies[i] = body(b, batch, uint64(i))
 	}
 	caughtUp := func() {
 		until := gauge(b, base, "steersman_intake_head")
-		for min(gauge(b, base, "steersman_lines_checkpoint"), gauge(b, base, "steersman_watch_log_seq")) < until {
+		for min(gauge(b, base, "steersman_"+kind+"_checkpoint"), gauge(b, base, "steersman_watch_log_seq")) < until {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
@@ -41,7 +44,7 @@ func BenchmarkLines(b *testing.B) {
 		for half := range 2 {
 			senders.Go(func() {
 				for _, body := range bodies[half*batches/2 : (half+1)*batches/2] {
-					sendRecords(b, otlp+"/v1/logs", body)
+					sendOTLP(b, otlp+path, body)
 				}
 			})
 		}
@@ -49,8 +52,8 @@ func BenchmarkLines(b *testing.B) {
 	}
 	caughtUp()
 	b.StopTimer()
-	b.ReportMetric(float64(b.N*batch*batches)/(cpu(b)-before).Seconds(), "lines/s/core")
-	b.ReportMetric(gauge(b, base, "steersman_lines_size_bytes")/gauge(b, base, "steersman_lines_stored"), "B/line")
+	b.ReportMetric(float64(b.N*batch*batches)/(cpu(b)-before).Seconds(), kind+"/s/core")
+	b.ReportMetric(gauge(b, base, "steersman_"+kind+"_size_bytes")/gauge(b, base, "steersman_"+kind+"_stored"), "B/item")
 	if err := end(); err != nil {
 		b.Error(err)
 	}
@@ -88,7 +91,7 @@ func benchRecords(b *testing.B, n int, seed uint64) []byte {
 	return body
 }
 
-func sendRecords(b *testing.B, url string, body []byte) {
+func sendOTLP(b *testing.B, url string, body []byte) {
 	resp, err := http.Post(url, "application/x-protobuf", bytes.NewReader(body))
 	if err != nil {
 		b.Error(err)
