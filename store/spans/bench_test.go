@@ -124,7 +124,7 @@ func BenchmarkTrace(b *testing.B) {
 	all := typical(n)
 	fill(b, s, batches(all, 1000))
 	b.Run("there", func(b *testing.B) {
-		i := 0
+		i, began := 0, processorTime(b)
 		for b.Loop() {
 			i = (i + 77_770) % n
 			a, err := s.Trace(b.Context(), all[i].TraceID)
@@ -132,6 +132,7 @@ func BenchmarkTrace(b *testing.B) {
 				b.Fatal(len(a.Spans), a.TimedOut, err)
 			}
 		}
+		b.ReportMetric(float64((processorTime(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 	})
 	b.Run("not there", func(b *testing.B) {
 		for b.Loop() {
