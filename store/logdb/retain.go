@@ -42,6 +42,9 @@ func (d *DB) Retain() (gone []string, err error) {
 		d.met.dropped.Inc()
 		d.opt.Logger.Info("dropped a day of "+d.kind.Noun, "day", day, "bytes", sizes[i])
 	}
+	if d.opt.MaxBytes > 0 && total > d.opt.MaxBytes {
+		d.opt.Logger.Warn("the "+d.kind.Noun+" of the newest day alone are more than may be kept: they stay until the day is over", "bytes", total, "max_bytes", d.opt.MaxBytes)
+	}
 	return gone, nil
 }
 
