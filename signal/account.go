@@ -2,7 +2,6 @@ package signal
 
 import (
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/steersman-ops/steersman/fact"
@@ -106,24 +105,4 @@ func (s *Sources) Lag(b *fact.Batch) {
 	if a := s.all[b.Source]; a != nil {
 		a.Source.Lag = float64(max(b.Received-newest, 0)) / 1000
 	}
-}
-
-// Name returns the name under which a source is counted: its own, or beyond the
-// limit that of the others at the same door.
-func (s *Sources) Name(name string) string {
-	name = Cut(name, 256)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all[name] == nil && len(s.all) >= s.max {
-		door, _, _ := strings.Cut(name, "/")
-		return door + "/(others)"
-	}
-	return name
-}
-
-// Forget drops the account of a source that is no more.
-func (s *Sources) Forget(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.all, name)
 }

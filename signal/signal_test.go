@@ -304,7 +304,7 @@ func (s obedient) Append(ctx context.Context, b *fact.Batch) (uint64, error) {
 
 func TestSources(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	s := signal.NewSources(signal.SourcesOptions{Max: 2, Registerer: reg})
+	s := signal.NewSources(signal.SourcesOptions{Max: 2, Registerer: reg, Clock: signaltest.Now})
 	at := signaltest.Now()
 	record := func(name string, received, refused int, at time.Time) {
 		var t signal.Tally
@@ -344,6 +344,53 @@ steersman_signal_sources 3
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
+}
+
+// However many names strangers make up, one that has a token is told what became
+// of its own; and they are forgotten, but not what they sent.
+func TestAccountsOfStrangers(t *testing.T) {
+	now := signaltest.Now()
+	s := signal.NewSources(signal.SourcesOptions{Max: 3, Clock: func() time.Time { return now }})
+	record := func(names ...string) {
+		for _, name := range names {
+			var tally signal.Tally
+			tally.Receive(2)
+			tally.Refuse(signal.Refuse(signal.BadTime, "here", "what", "do"), 1)
+			tally.Settle(nil)
+			s.Record(name, "otlp", now, &tally)
+		}
+	}
+	check := func(what, want string) {
+		t.Helper()
+		var names []string
+		var sum [3]int64
+		for _, a := range s.Sources() {
+			names = append(names, a.Name)
+			sum[0], sum[1], sum[2] = sum[0]+a.Received, sum[1]+a.Refused, sum[2]+a.Reasons["time"]
+		}
+		if got := fmt.Sprint(names, sum); got != want {
+			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+	}
+	record("otlp/a", "otlp/b", "otlp/c", "otlp/d", "shop", "remote-write")
+	check("all at once", "[otlp/(others) otlp/a otlp/b otlp/c remote-write shop] [12 6 6]")
+	if got := s.Name("shop2") + " " + s.Name("otlp/e") + " " + s.Name("otlp/a"); got != "shop2 otlp/(others) otlp/a" {
+		t.Errorf("new names are %s", got)
+	}
+	now = now.Add(59 * time.Minute)
+	record("otlp/a", "otlp/d")
+	check("an hour is not over", "[otlp/(others) otlp/a otlp/b otlp/c remote-write shop] [16 8 8]")
+	now = now.Add(2 * time.Minute)
+	record("otlp/d")
+	check("there is room again", "[otlp/(others) otlp/a otlp/d remote-write shop] [18 9 9]")
+	now = now.Add(29 * 24 * time.Hour)
+	check("idle, with room for others", "[otlp/(others) otlp/a otlp/d remote-write shop] [18 9 9]")
+	now = now.Add(25 * time.Hour)
+	check("a month later", "[otlp/(others) remote-write shop] [18 9 9]")
+	s.Forget("shop")
+	check("forgotten", "[otlp/(others) remote-write] [16 8 8]")
+	record("otlp/a", "otlp/b", "otlp/c")
+	check("anew", "[otlp/(others) otlp/a otlp/b otlp/c remote-write] [22 11 11]")
 }
 
 func TestRestore(t *testing.T) {

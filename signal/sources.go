@@ -28,9 +28,15 @@ type Source struct {
 
 // SourcesOptions are the options of [NewSources].
 type SourcesOptions struct {
-	// Max is the number of sources that are kept apart; those beyond it share
-	// one account per door. One costs some 500 bytes. Default 1000.
+	// Max is the number of sources without a token that are kept apart; those
+	// beyond it share one account per door. One costs some 500 bytes. Default
+	// 1000. Named sources always have their own; they are at most [MaxNamed].
 	Max int
+
+	// Idle is how long a source without a token is remembered after it was heard
+	// of last. Default 30 days. When there are Max of them, an hour is enough.
+	// What it had sent is then counted with that of the others at its door.
+	Idle time.Duration
 
 	// Registerer takes the metrics. Nil means none are exported.
 	Registerer prometheus.Registerer
@@ -42,10 +48,13 @@ type SourcesOptions struct {
 // Sources keeps the account of every source. It is safe for concurrent use.
 type Sources struct {
 	max   int
+	idle  time.Duration
 	clock func() time.Time
 
-	mu  sync.Mutex
-	all map[string]*account
+	mu    sync.Mutex
+	all   map[string]*account
+	loose int       // of them, those whose name senders choose
+	swept time.Time // when the idle ones were looked for last
 
 	received, accepted, refused *prometheus.CounterVec
 	answers                     *prometheus.HistogramVec
@@ -56,11 +65,15 @@ func NewSources(opt SourcesOptions) *Sources {
 	if opt.Max <= 0 {
 		opt.Max = 1000
 	}
+	if opt.Idle <= 0 {
+		opt.Idle = 30 * 24 * time.Hour
+	}
 	if opt.Clock == nil {
 		opt.Clock = time.Now
 	}
 	s := &Sources{
 		max:   opt.Max,
+		idle:  opt.Idle,
 		clock: opt.Clock,
 		all:   make(map[string]*account),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -135,24 +148,6 @@ func (s *Sources) Answered(kind, outcome string, took time.Duration) {
 	s.answers.WithLabelValues(kind, outcome).Observe(took.Seconds())
 }
 
-// get returns the account of the named source; beyond the limit that of the
-// others at the same door.
-func (s *Sources) get(name, kind string, at time.Time) *account {
-	name = Cut(name, 256)
-	if src, ok := s.all[name]; ok {
-		return src
-	}
-	if len(s.all) >= s.max {
-		name = kind + "/(others)"
-		if src, ok := s.all[name]; ok {
-			return src
-		}
-	}
-	src := &account{Source: Source{Name: name, Kind: kind, FirstSeen: at}}
-	s.all[name] = src
-	return src
-}
-
 func (s *Sources) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,6 +159,7 @@ func (s *Sources) Sources() []Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock()
+	s.sweep(now)
 	out := make([]Source, 0, len(s.all))
 	for _, src := range s.all {
 		out = append(out, src.copy(now))
@@ -177,32 +173,8 @@ func (s *Sources) Sources() []Source {
 func (s *Sources) Restore(known []Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range known {
-		src := s.get(k.Name, k.Kind, k.FirstSeen)
-		src.FirstSeen = earlier(src.FirstSeen, k.FirstSeen)
-		if k.LastSeen.After(src.LastSeen) {
-			src.LastSeen = k.LastSeen
-		}
-		src.Received += k.Received
-		src.Accepted += k.Accepted
-		src.Refused += k.Refused
-		for r, n := range k.Reasons {
-			if src.Reasons == nil {
-				src.Reasons = make(map[string]int64)
-			}
-			src.Reasons[r] += n
-		}
-		for r, t := range k.Told {
-			if src.Told == nil {
-				src.Told = make(map[string]Told)
-			}
-			if src.Told[r].At.Before(t.At) {
-				src.Told[r] = t
-			}
-		}
-		if src.LastRefusal == "" {
-			src.LastRefusal = k.LastRefusal
-		}
+	for i := range known {
+		s.get(known[i].Name, known[i].Kind, known[i].FirstSeen).add(&known[i])
 	}
 }
 

@@ -114,7 +114,7 @@ func Doors(limits signal.Limits) (*signal.Doors, *Sink) {
 	return &signal.Doors{
 		Sink:    sink,
 		Limits:  limits,
-		Sources: signal.NewSources(signal.SourcesOptions{}),
+		Sources: signal.NewSources(signal.SourcesOptions{Clock: Now}),
 		Clock:   Now,
 		Logger:  slog.New(slog.DiscardHandler),
 	}, sink

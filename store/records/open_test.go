@@ -169,7 +169,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutSource(t.Context(), records.Source{Name: "a"}); err != nil {
+		if err := s.PutSources(t.Context(), records.Source{Name: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {

@@ -82,19 +82,21 @@ func (s *Store) PutNotice(ctx context.Context, n fact.Notice) error {
 		string(n.Kind), n.Entity.String(), micros(n.At))
 }
 
-// PutSource stores the accounts of sources, or replaces what is stored of
-// them, all in one transaction.
-func (s *Store) PutSource(ctx context.Context, sources ...Source) error {
+// PutSources stores the accounts of all sources, all in one transaction. What
+// is not among them is forgotten.
+func (s *Store) PutSources(ctx context.Context, all ...Source) error {
 	begun := time.Now()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("put sources: %w", s.named(err))
 	}
 	defer tx.Rollback()
-	for _, src := range sources {
+	names := make([]string, 0, len(all))
+	for _, src := range all {
 		if src.Name == "" {
 			return fmt.Errorf("put source: %w", errNoID)
 		}
+		names = append(names, src.Name)
 		body, err := json.Marshal(src)
 		if err != nil {
 			return fmt.Errorf("put source %s: %w", src.Name, err)
@@ -104,6 +106,13 @@ func (s *Store) PutSource(ctx context.Context, sources ...Source) error {
 			ON CONFLICT (name) DO UPDATE SET body = excluded.body WHERE body <> excluded.body`, src.Name, string(body)); err != nil {
 			return fmt.Errorf("put source %s: %w", src.Name, s.named(err))
 		}
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return fmt.Errorf("put sources: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM sources WHERE name NOT IN (SELECT value FROM json_each(?))`, string(list)); err != nil {
+		return fmt.Errorf("forget sources: %w", s.named(err))
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("put sources: %w", s.named(err))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -251,7 +252,9 @@ type Counts struct {
 // Counts returns the counts of each source.
 func (k *Keeper) Counts() map[string]Counts { return k.tally.counts() }
 
-// maxSources is how many sources are counted by name.
+// maxSources is how many sources are counted by name, of those whose name holds
+// a slash: that is of the senders' own choice. The others are few, because
+// somebody gave them a name.
 const maxSources = 1000
 
 // otherSources is what those beyond it are counted as.
@@ -264,6 +267,7 @@ type tally struct {
 
 	mu     sync.Mutex
 	source map[string]*Counts
+	loose  int // sources with a slash
 }
 
 func newTally(reg prometheus.Registerer) *tally {
@@ -295,12 +299,15 @@ func newTally(reg prometheus.Registerer) *tally {
 func (t *tally) add(source string, accepted int, res Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := t.source[source]
-	if c == nil && len(t.source) >= maxSources {
-		source = otherSources
+	c, loose := t.source[source], strings.Contains(source, "/")
+	if c == nil && loose && t.loose >= maxSources {
+		source, loose = otherSources, false
 		c = t.source[source]
 	}
 	if c == nil {
+		if loose {
+			t.loose++
+		}
 		c = &Counts{Quarantined: make(map[string]uint64)}
 		t.source[source] = c
 	}

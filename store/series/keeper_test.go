@@ -415,12 +415,13 @@ func TestADamagedLogIsMended(t *testing.T) {
 func TestSourcesAreCountedUpToALimit(t *testing.T) {
 	log := newLog()
 	for i := range 1100 {
-		log.batches = append(log.batches, &fact.Batch{Source: fmt.Sprintf("s%d", i), Received: base, Series: []fact.Series{one("up", float64(i))}})
+		log.batches = append(log.batches, &fact.Batch{Source: fmt.Sprintf("otlp/s%d", i), Received: base, Series: []fact.Series{one("up", float64(i))}})
 	}
+	log.batches = append(log.batches, &fact.Batch{Source: "shop", Received: base, Series: []fact.Series{one("up", 1)}})
 	k := series.NewKeeper(open(t, t.TempDir(), series.Options{}), log, series.KeeperOptions{})
 	run(t, k, log)
-	if c := k.Counts(); len(c) != 1001 || c["others"].Accepted != 100 {
-		t.Errorf("%d sources, others %+v; want 1001 and 100 samples", len(c), c["others"])
+	if c := k.Counts(); len(c) != 1002 || c["others"].Accepted != 100 || c["shop"].Accepted != 1 {
+		t.Errorf("%d sources, others %+v, shop %+v; want 1002, 100 samples and one", len(c), c["others"], c["shop"])
 	}
 }
 

@@ -114,7 +114,7 @@ func (w *worker) saveSources(ctx context.Context) error {
 		for _, s := range w.sources.Sources() {
 			list = append(list, saved(s))
 		}
-		if err := w.records.PutSource(context.WithoutCancel(ctx), list...); err != nil {
+		if err := w.records.PutSources(context.WithoutCancel(ctx), list...); err != nil {
 			w.log.Warn("the accounts of the sources were not saved", "err", err)
 		}
 		if last {

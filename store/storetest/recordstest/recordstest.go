@@ -34,7 +34,7 @@ type Store interface {
 	Changes(context.Context, records.ChangeQuery) ([]fact.Change, error)
 	PutNotice(context.Context, fact.Notice) error
 	Notices(context.Context, records.NoticeQuery) ([]fact.Notice, error)
-	PutSource(context.Context, ...records.Source) error
+	PutSources(context.Context, ...records.Source) error
 	Sources(context.Context) ([]records.Source, error)
 	DropSource(context.Context, string) error
 	PutContract(context.Context, fact.Contract) error
@@ -216,7 +216,7 @@ func withoutID(t *testing.T, s Store) {
 		"decision": s.PutDecision(t.Context(), fact.Decision{}),
 		"change":   s.PutChange(t.Context(), fact.Change{}),
 		"notice":   s.PutNotice(t.Context(), fact.Notice{}),
-		"source":   s.PutSource(t.Context(), records.Source{}),
+		"source":   s.PutSources(t.Context(), records.Source{}),
 		"contract": s.PutContract(t.Context(), fact.Contract{}),
 	} {
 		if err == nil {

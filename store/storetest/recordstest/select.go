@@ -126,10 +126,9 @@ func notices(t *testing.T, s Store) {
 func sources(t *testing.T, s Store) {
 	b := records.Source{Name: "b", Kind: "otlp", FirstSeen: at(0), LastSeen: at(1), Received: 5, Refused: 1, Accepted: 4, LastRefusal: "too long", Refusals: []records.Refusal{{Reason: "labels", Count: 1, At: at(1), Text: "too long"}}}
 	a := records.Source{Name: "a", Kind: "hook", FirstSeen: at(0), LastSeen: at(0), Received: 1, Accepted: 1}
-	must(t, s.PutSource(t.Context(), b, a))
+	must(t, s.PutSources(t.Context(), b, a))
 	b.Received, b.Accepted = 6, 5
-	must(t, s.PutSource(t.Context(), b))
-	must(t, s.PutSource(t.Context()))
+	must(t, s.PutSources(t.Context(), a, b))
 	got, err := s.Sources(t.Context())
 	must(t, err)
 	same(t, "sources", got, []records.Source{a, b})
@@ -138,6 +137,11 @@ func sources(t *testing.T, s Store) {
 	got, err = s.Sources(t.Context())
 	must(t, err)
 	same(t, "sources after one was dropped", got, []records.Source{b})
+	c := records.Source{Name: "c'\"\x00\ufffd", Kind: "otlp", FirstSeen: at(0), LastSeen: at(2)}
+	must(t, s.PutSources(t.Context(), c))
+	got, err = s.Sources(t.Context())
+	must(t, err)
+	same(t, "sources, of which one is new and one is gone", got, []records.Source{c})
 }
 
 func contracts(t *testing.T, s Store) {
@@ -271,7 +275,7 @@ func reopened(t *testing.T, open func() Store) {
 	must(t, s.PutFinding(t.Context(), finding("f-1", "payment", 0)))
 	must(t, s.PutDecision(t.Context(), decision("p-1", "inc-1", 0, fact.Waiting)))
 	must(t, s.PutChange(t.Context(), change("c-1", "payment", 0)))
-	must(t, s.PutSource(t.Context(), records.Source{Name: "a"}))
+	must(t, s.PutSources(t.Context(), records.Source{Name: "a"}))
 	must(t, s.Close())
 	s = open()
 	t.Cleanup(func() { s.Close() })
