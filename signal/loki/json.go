@@ -15,8 +15,7 @@ import (
 // readJSON reads {"streams": [{"stream": {…}, "values": [["ns", "line", {…}], …]}]}
 // token by token: nothing is built before it was counted.
 func (p *push) readJSON(body []byte) *signal.Refusal {
-	r := &jsonReader{dec: json.NewDecoder(bytes.NewReader(body))}
-	r.dec.UseNumber()
+	r := p.jsonReader(body)
 	var ref *signal.Refusal
 	r.object(func(key string) {
 		if key != "streams" {
@@ -39,38 +38,21 @@ func (p *push) readJSON(body []byte) *signal.Refusal {
 	return malformed(r.err)
 }
 
-// jsonStream reads one stream. Its labels may come after its lines, which are
-// then held until they come.
+// jsonStream reads one stream. Lines that come before its labels are passed over
+// and read when those are known.
 func (p *push) jsonStream(r *jsonReader) (ref *signal.Refusal) {
 	var s *stream
-	var held []entry
-	refuse := func(got *signal.Refusal) {
-		if got != nil && ref == nil {
-			ref = got
-			r.fail(errors.New("refused"))
-		}
-	}
+	var early [][]byte
 	r.object(func(key string) {
-		switch key {
-		case "stream":
+		switch {
+		case key == "stream":
 			if labels := r.labels(p.lim.LineFields); r.err == nil {
 				s = p.begin(labels)
 			}
-		case "values":
-			r.array(func() {
-				e := r.entry(p.lim.LineFields)
-				switch {
-				case r.err != nil:
-				case s != nil:
-					refuse(p.add(s, e))
-				case len(held) >= p.lim.Lines-p.received:
-					p.received += len(held) + 1
-					p.source(kind).Receive(len(held) + 1)
-					refuse(p.full())
-				default:
-					held = append(held, e)
-				}
-			})
+		case key == "values" && s != nil:
+			ref = first(ref, p.jsonLines(r, s))
+		case key == "values":
+			early = append(early, r.raw())
 		default:
 			r.skip()
 		}
@@ -78,19 +60,43 @@ func (p *push) jsonStream(r *jsonReader) (ref *signal.Refusal) {
 	if r.err == nil && s == nil {
 		s = p.begin(nil)
 	}
-	for _, e := range held {
-		if s != nil && ref == nil {
-			refuse(p.add(s, e))
+	for _, body := range early {
+		if r.err == nil {
+			again := p.jsonReader(body)
+			ref = first(ref, p.jsonLines(again, s))
+			r.fail(again.err)
 		}
 	}
+	return ref
+}
+
+// jsonLines reads the lines of a stream.
+func (p *push) jsonLines(r *jsonReader, s *stream) (ref *signal.Refusal) {
+	r.array(func() {
+		e := r.entry(p.lim.LineFields)
+		if r.err != nil {
+			return
+		}
+		if ref = p.add(s, e); ref != nil {
+			r.fail(errors.New("refused"))
+		}
+	})
 	return ref
 }
 
 // jsonReader reads JSON without recursion and without building what is not
 // wanted. After the first error it reads nothing more.
 type jsonReader struct {
-	dec *json.Decoder
-	err error
+	body  []byte
+	dec   *json.Decoder
+	depth int // how deep what is skipped may be nested
+	err   error
+}
+
+func (p *push) jsonReader(body []byte) *jsonReader {
+	r := &jsonReader{body: body, dec: json.NewDecoder(bytes.NewReader(body)), depth: p.lim.Depth}
+	r.dec.UseNumber()
+	return r
 }
 
 func (r *jsonReader) fail(err error) {
@@ -147,12 +153,24 @@ func (r *jsonReader) array(fn func()) {
 	r.token()
 }
 
-// skip passes over a value, however deep.
+// raw passes over the value of a key and returns it as it is written.
+func (r *jsonReader) raw() []byte {
+	from := r.dec.InputOffset()
+	r.skip()
+	if r.err != nil {
+		return nil
+	}
+	return bytes.TrimLeft(r.body[from:r.dec.InputOffset()], ": \t\r\n")
+}
+
+// skip passes over a value.
 func (r *jsonReader) skip() {
 	for depth := 0; r.err == nil; {
 		switch t := r.token(); t {
 		case json.Delim('{'), json.Delim('['):
-			depth++
+			if depth++; depth > r.depth {
+				r.fail(fmt.Errorf("values are nested more than %d deep", r.depth))
+			}
 		case json.Delim('}'), json.Delim(']'):
 			depth--
 		}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +183,7 @@ func TestParseLabels(t *testing.T) {
 		{`{a="b" c="d"}`, nil, "a comma is missing"},
 		{`{a="b}`, nil, "a value is not in quotes"},
 	} {
-		got, err := parseLabels(tt.in)
+		got, err := parseLabels(tt.in, 10)
 		if tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) || tt.err == "" && (err != nil || !reflect.DeepEqual(got, tt.want)) {
 			t.Errorf("%s is %v, %v, want %v %s", tt.in, got, err, tt.want, tt.err)
 		}
@@ -239,4 +241,64 @@ func BenchmarkPush(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/line")
 		})
 	}
+}
+
+// What a request makes of few bytes is bounded before it is built.
+func TestSmallBodiesStaySmall(t *testing.T) {
+	const n = 4 << 20
+	times := func(s string) string { return strings.Repeat(s, n/len(s)) }
+	many := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < n; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	pair := message(3)
+	for _, tt := range []struct {
+		name, typ, enc string
+		body           []byte
+	}{
+		{"deep JSON", "application/json", "gzip", gz([]byte(`{"x":` + times("[")))},
+		{"held lines", "application/json", "gzip", gz([]byte(`{"streams":[{"values":[` + times(`["1",""],`) + `["1",""]],"stream":{}}]}`))},
+		{"held fields", "application/json", "gzip", gz([]byte(`{"streams":[{"values":[` + times(`["1","",{`+strings.Repeat(`"":"",`, 127)+`"":""}],`) + `["1",""]],"stream":{}}]}`))},
+		{"pairs", "application/x-protobuf", "", snappy.Encode(nil, message(1, text(1, "{}"), message(2, bytes.Repeat(pair, n/len(pair)))))},
+		{"labels", "application/x-protobuf", "", snappy.Encode(nil, message(1, text(1, "{"+many(`a%d="",`)+`b=""}`)))},
+		{"labels again and again", "application/x-protobuf", "", snappy.Encode(nil, bytes.Repeat(message(1, text(1, `{a="",b="",c="",d="",e="",f="",g="",h=""}`)), n/40))},
+		{"streams", "application/json", "gzip", gz([]byte(`{"streams":[` + times("{},") + `{}]}`))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, sink := signaltest.Doors(signal.Limits{})
+			code := 0
+			if got := peak(func() { code = post(d, tt.typ, tt.enc, tt.body).Code }); got > 8*n {
+				t.Errorf("%d bytes (%d plain) took %d at once, %d", len(tt.body), n, got, code)
+			}
+			signaltest.Law(t, d, sink)
+		})
+	}
+}
+
+// peak is how much memory more than before was in use at once.
+func peak(fn func()) uint64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	var m runtime.MemStats
+	inUse := func() uint64 { runtime.ReadMemStats(&m); return m.HeapAlloc }
+	runtime.GC()
+	before, most := inUse(), uint64(0)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+				most = max(most, inUse())
+			}
+		}
+	}()
+	fn()
+	close(done)
+	<-ended
+	return max(most, before) - before
 }

@@ -61,7 +61,7 @@ func (p *push) stream(msg []byte) *signal.Refusal {
 			c.Skip(typ)
 		}
 	}
-	labels, err := parseLabels(text)
+	labels, err := parseLabels(text, p.lim.LineFields)
 	if err != nil {
 		return malformed(err)
 	}
@@ -74,7 +74,7 @@ func (p *push) stream(msg []byte) *signal.Refusal {
 		case field != 2:
 			c.Skip(typ)
 		case c.Want(typ, wire.Bytes):
-			e, err := readEntry(c.Bytes())
+			e, err := readEntry(c.Bytes(), p.lim.LineFields)
 			if err != nil {
 				return malformed(err)
 			}
@@ -85,7 +85,9 @@ func (p *push) stream(msg []byte) *signal.Refusal {
 	}
 }
 
-func readEntry(msg []byte) (e entry, err error) {
+// readEntry reads one line. One more field than most is enough to have it
+// refused.
+func readEntry(msg []byte, most int) (e entry, err error) {
 	for c := wire.Over(msg); ; {
 		field, typ, ok := c.Next()
 		switch {
@@ -100,8 +102,9 @@ func readEntry(msg []byte) (e entry, err error) {
 			e.text = string(c.Bytes())
 		default:
 			var l fact.Label
-			l, err = readPair(c.Bytes())
-			e.meta = append(e.meta, l)
+			if l, err = readPair(c.Bytes()); len(e.meta) <= most {
+				e.meta = append(e.meta, l)
+			}
 		}
 		if err != nil {
 			return e, err
@@ -149,8 +152,8 @@ func readPair(msg []byte) (l fact.Label, err error) {
 }
 
 // parseLabels reads {name="value", name="value"}, with Go's escapes, as Loki's
-// clients write it.
-func parseLabels(s string) ([]fact.Label, error) {
+// clients write it. One more than most is enough to have their lines refused.
+func parseLabels(s string, most int) ([]fact.Label, error) {
 	inner, ok := strings.CutPrefix(strings.TrimSpace(s), "{")
 	if inner, ok = cutSuffix(inner, "}", ok); !ok {
 		return nil, fmt.Errorf("labels %q are not in braces", signal.Cut(s, 100))
@@ -165,7 +168,9 @@ func parseLabels(s string) ([]fact.Label, error) {
 		if err != nil {
 			return nil, fmt.Errorf("labels %q: %w", signal.Cut(s, 100), err)
 		}
-		out = append(out, fact.Label{Name: strings.TrimSpace(name), Value: text})
+		if len(out) <= most {
+			out = append(out, fact.Label{Name: strings.TrimSpace(name), Value: text})
+		}
 		rest = strings.TrimSpace(after)
 		if rest != "" {
 			if rest, ok = strings.CutPrefix(rest, ","); !ok {

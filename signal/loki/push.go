@@ -144,11 +144,11 @@ func identify(labels []fact.Label) entity.Identity {
 	})
 }
 
-func first(list ...string) string {
+func first[T comparable](list ...T) (none T) {
 	for _, s := range list {
-		if s != "" {
+		if s != none {
 			return s
 		}
 	}
-	return ""
+	return none
 }
