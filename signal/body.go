@@ -62,9 +62,7 @@ func (d *Doors) Unpack(ctx context.Context, raw io.Reader, size int64, enc strin
 		}
 	}()
 	packed, ref := mem.readAll(raw, b.Most, size, "body", b.Limit)
-	if v.key != nil {
-		v.key.bytes.spend(int64(len(packed)), v.key.Limits.BytesPerSecond, d.Clock())
-	}
+	d.Spend(ctx, len(packed))
 	if ref != nil {
 		return nil, nil, ref
 	}

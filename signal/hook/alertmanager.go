@@ -2,6 +2,8 @@ package hook
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,17 +16,19 @@ import (
 
 // alertGroup is version 4 of what Alertmanager posts.
 type alertGroup struct {
-	Version  string `json:"version"`
-	Receiver string `json:"receiver"`
-	Alerts   []struct {
-		Status       string            `json:"status"`
-		Labels       map[string]string `json:"labels"`
-		Annotations  map[string]string `json:"annotations"`
-		StartsAt     time.Time         `json:"startsAt"`
-		EndsAt       time.Time         `json:"endsAt"`
-		GeneratorURL string            `json:"generatorURL"`
-		Fingerprint  string            `json:"fingerprint"`
-	} `json:"alerts"`
+	Version  string     `json:"version"`
+	Receiver string     `json:"receiver"`
+	Alerts   few[alert] `json:"alerts"`
+}
+
+type alert struct {
+	Status       string            `json:"status"`
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL"`
+	Fingerprint  string            `json:"fingerprint"`
 }
 
 // parseAlertmanager reads the body of POST /hooks/alertmanager. An alert that
@@ -88,5 +92,8 @@ func fingerprint(labels map[string]string) string {
 }
 
 func badBody(what string, err error) *signal.Refusal {
+	if errors.Is(err, errMany) {
+		return signal.Refuse(signal.TooMany, "body", fmt.Sprintf("a list in it has more than %d elements", noticesMost), "send smaller groups")
+	}
 	return signal.Refuse(signal.Malformed, "body", "not the JSON of "+what+": "+oneLine(err.Error(), 200), "send it as its sender writes it")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -113,11 +114,24 @@ func checkText(field, s string) *signal.Refusal {
 		return signal.Refuse(signal.TooLarge, "field "+field, fmt.Sprintf("%d bytes long, the limit is %d", len(s), textBytes), "put the rest behind the link")
 	case !utf8.ValidString(s):
 		return signal.Refuse(signal.Malformed, "field "+field, "not UTF-8", "send UTF-8")
-	case strings.ContainsFunc(s, unicode.IsControl):
+	case strings.ContainsFunc(s, disguises):
 		return signal.Refuse(signal.BadValue, "field "+field, "holds a line break or another control character", "send one line")
+	case slices.Contains([]string{"service", "namespace", "version", "before"}, field) && strings.ContainsFunc(s, invisible):
+		return signal.Refuse(signal.BadValue, "field "+field, "holds a character that nobody can see", "write the name as its telemetry does")
 	}
 	return nil
 }
+
+// disguises reports whether a character can make a text look like another, or
+// like several: it breaks the line, steers a terminal, or turns the direction
+// of what follows.
+func disguises(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// invisible reports whether a character has no place in a name, because the name
+// with it and the one without look the same.
+func invisible(r rune) bool { return unicode.Is(unicode.Cf, r) }
 
 // checkLink lets only web addresses through: the console makes links of them.
 func checkLink(s string) *signal.Refusal {

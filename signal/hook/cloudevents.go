@@ -33,7 +33,7 @@ func parseCloudEvent(header http.Header, body []byte, g given) (papers, *signal.
 			return papers{}, signal.Refuse(signal.BadTime, "attribute time", "not a time: "+oneLine(err.Error(), 200), "send the time as RFC 3339")
 		}
 	}
-	n := fact.Notice{ID: attrs["source"] + " " + attrs["id"], Kind: fact.EventNotice, At: at, Title: attrs["type"], Text: attrs["subject"], Link: attrs["source"], Labels: attrs}
+	n := fact.Notice{ID: fact.ID("event", attrs["source"], attrs["id"]), Kind: fact.EventNotice, At: at, Title: attrs["type"], Text: attrs["subject"], Link: attrs["source"], Labels: attrs}
 	return papers{notices: []fact.Notice{n}}, nil
 }
 

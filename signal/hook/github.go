@@ -39,6 +39,7 @@ func signed(d *signal.Doors, next http.Handler) http.Handler {
 				return
 			} else {
 				defer leave()
+				d.Spend(ctx, len(body))
 			}
 		}
 		if ref != nil {

@@ -26,14 +26,11 @@ type gitLab struct {
 	} `json:"user"`
 
 	// push, tag_push
-	UserUsername string `json:"user_username"`
-	Ref          string `json:"ref"`
-	After        string `json:"after"`
-	Total        int    `json:"total_commits_count"`
-	Commits      []struct {
-		Message string `json:"message"`
-		URL     string `json:"url"`
-	} `json:"commits"`
+	UserUsername string            `json:"user_username"`
+	Ref          string            `json:"ref"`
+	After        string            `json:"after"`
+	Total        int               `json:"total_commits_count"`
+	Commits      few[gitLabCommit] `json:"commits"`
 
 	// deployment
 	Status       string `json:"status"`
@@ -54,6 +51,11 @@ type gitLab struct {
 		CreatedAt  string `json:"created_at"`
 		FinishedAt string `json:"finished_at"`
 	} `json:"object_attributes"`
+}
+
+type gitLabCommit struct {
+	Message string `json:"message"`
+	URL     string `json:"url"`
 }
 
 // gitLabTime reads a time as GitLab has written it through the years.

@@ -61,6 +61,10 @@ func TestParseRefusals(t *testing.T) {
 		{"seconds", `{"service":"a","at":"1970-01-01T00:00:01Z"}`, `is before the year 2000`},
 		{"a script", `{"service":"a","link":"javascript:alert(1)"}`, `field link: "javascript:alert(1)" is not a web address; send https://…, or leave it out`},
 		{"two lines", `{"service":"a","note":"x\ny"}`, `field note: holds a line break or another control character; send one line`},
+		{"two lines in disguise", `{"service":"a","note":"x\u2028y"}`, `field note: holds a line break or another control character; send one line`},
+		{"backwards", `{"service":"a","by":"\u202ebob"}`, `field by: holds a line break or another control character; send one line`},
+		{"another's name", `{"service":"check\u200bout"}`, `field service: holds a character that nobody can see; write the name as its telemetry does`},
+		{"another's version", `{"service":"a","version":"v2\ufeff"}`, `field version: holds a character that nobody can see`},
 		{"a novel", `{"service":"a","note":"` + strings.Repeat("x", 1025) + `"}`, `field note: 1025 bytes long, the limit is 1024; put the rest behind the link`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/steersman-ops/steersman/fact"
 	"github.com/steersman-ops/steersman/signal"
@@ -34,7 +33,7 @@ func named(r *http.Request) fact.Entity {
 // oneLine is other people's text as one line of at most n bytes.
 func oneLine(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if disguises(r) {
 			return ' '
 		}
 		return r
@@ -44,9 +43,6 @@ func oneLine(s string, n int) string {
 
 // finishNotices brings notices into their bounds and names them.
 func finishNotices(list []fact.Notice, g given) *signal.Refusal {
-	if len(list) > noticesMost {
-		return signal.Refuse(signal.TooMany, "body", fmt.Sprintf("%d notices, the limit is %d", len(list), noticesMost), "send smaller groups")
-	}
 	for i := range list {
 		n := &list[i]
 		n.At, n.Until = n.At.UTC().Truncate(time.Millisecond), n.Until.UTC().Truncate(time.Millisecond)

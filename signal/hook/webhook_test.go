@@ -229,7 +229,7 @@ func TestWebhookRefusals(t *testing.T) {
 		{"not JSON", "/hooks/alertmanager", `{`, 400, "not the JSON of an Alertmanager notification"},
 		{"an old version", "/hooks/alertmanager", `{"version":"3"}`, 415, "only version 4"},
 		{"no alerts", "/hooks/alertmanager", `{"version":"4","alerts":[]}`, 200, "there is no alert in it"},
-		{"too many", "/hooks/alertmanager", `{"version":"4","alerts":[` + strings.TrimSuffix(strings.Repeat(`{"startsAt":"2026-03-01T11:00:00Z"},`, 5001), ",") + `]}`, 413, "5001 notices, the limit is 5000"},
+		{"too many", "/hooks/alertmanager", `{"version":"4","alerts":[` + strings.TrimSuffix(strings.Repeat(`{"startsAt":"2026-03-01T11:00:00Z"},`, 5001), ",") + `]}`, 413, "a list in it has more than 5000 elements"},
 		{"tomorrow", "/hooks/alertmanager", `{"version":"4","alerts":[{"startsAt":"2026-03-02T11:00:00Z"}]}`, 400, "ahead of our clock"},
 		{"no type", "/hooks/cloudevents", `{"specversion":"1.0","id":"1","source":"x"}`, 400, "attribute type: is missing"},
 		{"no time", "/hooks/cloudevents", `{"specversion":"1.0","id":"1","source":"x","type":"y","time":"noon"}`, 400, "not a time"},
