@@ -25,7 +25,8 @@
 // # Order
 //
 // Files are merged by time. Within a file rows may stand out of order by up to
-// 65,536 rows; what is later than that comes late, as it would have in life.
+// 65,536 rows or 64 MiB of them; what is later than that comes late, as it would
+// have in life.
 //
 // # Limits
 //
@@ -33,5 +34,6 @@
 // 1e11 milliseconds, below it seconds. Times without a zone are UTC. Cells
 // that are empty or no number hold no sample. A row that cannot be read is
 // refused and counted, with the first reason; a file of which nothing could be
-// read is named.
+// read is named. A row is at most 8 MiB long. What is found in a folder and is
+// no file, as links and pipes, is passed over.
 package recorded

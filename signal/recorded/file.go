@@ -43,8 +43,12 @@ func (f *File) refuse(err error) {
 	}
 }
 
-// window is how many rows of a file may be out of order.
-const window = 1 << 16
+// A row of a file may stand out of order by so many rows, or by so many bytes of
+// them, as they are in memory.
+const (
+	window      = 1 << 16
+	windowBytes = 64 << 20
+)
 
 // reader reads one file in order of time.
 type reader struct {
@@ -54,6 +58,7 @@ type reader struct {
 	shapes map[string]shape
 	move   int64 // added to every time
 	items  queue
+	held   int // bytes of them
 	number int
 	done   bool
 }
@@ -80,7 +85,7 @@ func bare(path string) string {
 
 // fill reads on until the window is full.
 func (r *reader) fill() error {
-	for !r.done && len(r.items) < window {
+	for !r.done && len(r.items) < window && r.held < windowBytes {
 		columns, values, err := r.rows.next()
 		var bad *rowError
 		switch {
@@ -143,7 +148,12 @@ func (r *reader) take(columns, values []string) {
 	if at.After(r.Last) {
 		r.Last = at
 	}
-	heap.Push(&r.items, queued{it, r.number})
+	size := 128 + 64*len(it.series)
+	for _, v := range values {
+		size += len(v)
+	}
+	heap.Push(&r.items, queued{it, r.number, size})
+	r.held += size
 	r.number++
 }
 
@@ -158,7 +168,11 @@ func (r *reader) head() (int64, bool, error) {
 	return r.items[0].at, true, nil
 }
 
-func (r *reader) pop() item { return heap.Pop(&r.items).(queued).item }
+func (r *reader) pop() item {
+	q := heap.Pop(&r.items).(queued)
+	r.held -= q.size
+	return q.item
+}
 
 // queue has the earliest item in front, and of two at once the one that stands
 // first in the file.
@@ -167,6 +181,7 @@ type queue []queued
 type queued struct {
 	item
 	number int
+	size   int // bytes, about
 }
 
 func (q queue) Len() int { return len(q) }
@@ -186,6 +201,10 @@ func (q *queue) Pop() any {
 	return last
 }
 
+// maxCallers is how many spans of a table without kinds are remembered, at some
+// 100 bytes each.
+const maxCallers = 4_000_000
+
 // callers reads which service did each span, if the file is a table of spans
 // that tell no kind: then a span serves when its parent is of another service.
 func callers(path string) (map[key]string, error) {
@@ -195,6 +214,7 @@ func callers(path string) (map[key]string, error) {
 	}
 	defer r.Close() //nolint:errcheck // only read
 	var out map[key]string
+	names := make(map[string]string) // so that no name holds its row
 	for {
 		columns, values, err := r.next()
 		var bad *rowError
@@ -212,6 +232,14 @@ func callers(path string) (map[key]string, error) {
 		if out == nil {
 			out = make(map[key]string)
 		}
-		out[key{at(values, t.index("trace_id")), at(values, span)}] = at(values, service)
+		if len(out) >= maxCallers {
+			return nil, fmt.Errorf("it has more than %d spans and no column kind: add one, or split it", maxCallers)
+		}
+		name, ok := names[at(values, service)]
+		if !ok {
+			name = strings.Clone(at(values, service))
+			names[name] = name
+		}
+		out[keyOf(at(values, t.index("trace_id")), at(values, span))] = name
 	}
 }

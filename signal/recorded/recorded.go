@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,13 +66,17 @@ func Read(ctx context.Context, paths []string, opt Options, fn func(*fact.Batch)
 func find(path string, opt Options) ([]*reader, error) {
 	var out []*reader
 	cases := 0
-	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+	path, err := filepath.EvalSymlinks(path) // what is named is meant; what is found behind links is not
+	if err != nil {
+		return nil, fmt.Errorf("look for recorded data: %w", err)
+	}
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.Name() == caseFile:
 			cases++
-		case d.Type().IsRegular() && readable(d.Name()):
+		case d.Type().IsRegular() && (p == path || readable(d.Name())):
 			name, err := filepath.Rel(filepath.Dir(path), p)
 			if err != nil {
 				return err
@@ -108,18 +112,39 @@ func readable(name string) bool {
 // caseFile describes a recorded incident.
 const caseFile = "case.json"
 
+// incident is what it says.
+type incident struct {
+	Baseline string  `json:"baseline"`
+	Period   float64 `json:"period_s"`
+}
+
+func readCase(path string) (c incident, err error) {
+	f, err := regular(path)
+	if err != nil {
+		return c, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	raw, err := io.ReadAll(io.LimitReader(f, rowCap+1))
+	switch {
+	case err != nil:
+		return c, err
+	case len(raw) > rowCap:
+		return c, errLong
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return c, err
+	}
+	if !(c.Period >= 0 && c.Period <= 1e6) {
+		return c, fmt.Errorf("period_s is %v: want seconds between two rows", c.Period)
+	}
+	return c, nil
+}
+
 // baseline adds the time without a fault, if the incident names one, in front.
 func baseline(dir string, rest []*reader, opt Options) ([]*reader, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, caseFile))
+	c, err := readCase(filepath.Join(dir, caseFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return rest, nil // it lies deeper
-	}
-	var c struct {
-		Baseline string  `json:"baseline"`
-		Period   float64 `json:"period_s"`
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
 	}
 	if err != nil {
 		return rest, fmt.Errorf("read %s: %w", filepath.Join(dir, caseFile), err)

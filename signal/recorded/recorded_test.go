@@ -241,3 +241,61 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// What one finds on other people's disks.
+func TestHostileFiles(t *testing.T) {
+	long := strings.Repeat("x", 3<<20)
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		want  string // of the account, or of the error
+	}{
+		{"a time before there were any", map[string]string{"a.log": "0001-01-01 00:00:00 x\n2026-01-02 03:04:05 y\n"}, "2 rows, 1 read, 1 refused: "},
+		{"a time after all", map[string]string{"a.csv": "time,up\n9999-01-01,1\n2026-01-02,1\n"}, "2 rows, 1 read, 1 refused: "},
+		{"not a number", map[string]string{"a.csv": "time,up,down\n1,nan,1\n2,NaN,\n"}, "2 rows, 1 read, 0 refused: "},
+		{"not a number, long", map[string]string{"a.csv": "time,metric,value\n1,up,nan\n2,up,1\n"}, "2 rows, 1 read, 0 refused: "},
+		{"a mark in front of JSON", map[string]string{"a.json": "\ufeff[{\"time\":1,\"up\":1}]"}, "1 rows, 1 read, 0 refused: "},
+		{"a row that is none", map[string]string{"a.jsonl": "{\"time\":1,\"up\":1}\n7\n{\"time\":2,\"up\":1}"}, "3 rows, 2 read, 1 refused: "},
+		{"a quote that never ends", map[string]string{"a.csv.gz": "time,up\n1,1\n2,\"" + strings.Repeat(long, 20)}, "a row is longer than"},
+		{"one object without end", map[string]string{"a.json.gz": "{\"time\":1,\"up\":\"" + strings.Repeat(long, 20)}, "a row is longer than"},
+		{"a header without end", map[string]string{"a.csv.gz": "time," + strings.Repeat("a", 60<<20)}, "a row is longer than"},
+		{"a case without end", map[string]string{"case.json": strings.Repeat(" ", 30<<20), "a.csv": "time,up\n1,1\n"}, "case.json: "},
+		{"a case in no time", map[string]string{"case.json": `{"baseline":"b.txt","period_s":1e300}`, "a.csv": "time,up\n1,1\n", "b.txt": "time,up\n1,1\n"}, "period_s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := put(t, tt.files)
+			files, err := recorded.Read(t.Context(), []string{dir}, recorded.Options{}, func(*fact.Batch) error { return nil })
+			got := ""
+			for _, f := range files {
+				got += fmt.Sprintf("%d rows, %d read, %d refused: %s\n", f.Rows, f.Read, f.Refused, f.Why)
+			}
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("said %.300s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever a baseline holds is moved, with all its times.
+func TestABaselineIsMovedWhole(t *testing.T) {
+	dir := put(t, map[string]string{
+		"case.json":  `{"baseline":"base.table","period_s":10}`,
+		"later.csv":  "time,message\n2026-01-02T03:04:05Z,b\n",
+		"base.table": "time,message\n2020-01-01T00:00:00Z,a\n",
+	})
+	var got []string
+	if _, err := recorded.Read(t.Context(), []string{dir}, recorded.Options{}, func(b *fact.Batch) error {
+		for _, l := range b.Lines {
+			got = append(got, fmt.Sprintf("%s at %s came at %d", l.Text, time.Unix(0, l.At).UTC().Format(time.RFC3339), b.Received-l.Observed/1e6))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "[a at 2026-01-02T03:03:55Z came at 0 b at 2026-01-02T03:04:05Z came at 0]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}

@@ -26,9 +26,44 @@ type rowError struct{ error }
 // lineCap is the longest line of a log file that is kept whole.
 const lineCap = 1 << 20
 
+// rowCap is the longest row of a table that is read.
+const rowCap = 8 << 20
+
+// errLong is of a row that is longer.
+var errLong = fmt.Errorf("a row is longer than %d MiB: is a quote or a bracket not closed?", rowCap>>20)
+
+// ration ends the reading of a row that does not end by itself.
+type ration struct {
+	io.Reader
+	left int
+}
+
+func (r *ration) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, errLong
+	}
+	n, err := r.Reader.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
+}
+
+// renew is called before each row.
+func (r *ration) renew() { r.left = rowCap }
+
+// regular opens a file that is one: a pipe would never end.
+func regular(path string) (*os.File, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file", path)
+	}
+	return os.Open(path)
+}
+
 // open tells from the first bytes what a file is.
 func open(path string) (rows, error) {
-	f, err := os.Open(path)
+	f, err := regular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -44,20 +79,24 @@ func open(path string) (rows, error) {
 }
 
 func sniff(buf *bufio.Reader, c io.Closer) rows {
+	if head, _ := buf.Peek(3); string(head) == "\ufeff" {
+		_, _ = buf.Discard(3) // it was peeked
+	}
 	head, _ := buf.Peek(1 << 16)
-	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\ufeff \t\r\n"), []byte("\n"))
+	in := &ration{buf, rowCap}
+	first, _, _ := bytes.Cut(bytes.TrimLeft(head, " \t\r\n"), []byte("\n"))
 	line := strings.TrimRight(string(first), "\r")
 	switch {
 	case strings.HasPrefix(line, "{"):
-		return &objects{dec: json.NewDecoder(buf), Closer: c}
-	case strings.HasPrefix(line, "[") && bytes.HasPrefix(bytes.TrimLeft(bytes.TrimLeft(head, "\ufeff \t\r\n")[1:], " \t\r\n"), []byte("{")):
-		return &objects{dec: json.NewDecoder(buf), array: true, Closer: c}
+		return &objects{in: in, dec: json.NewDecoder(in), Closer: c}
+	case strings.HasPrefix(line, "[") && bytes.HasPrefix(bytes.TrimLeft(bytes.TrimLeft(head, " \t\r\n")[1:], " \t\r\n"), []byte("{")):
+		return &objects{in: in, dec: json.NewDecoder(in), array: true, Closer: c}
 	}
 	for _, comma := range ",;\t" {
 		if columns := strings.Split(line, string(comma)); len(columns) > 1 && slices.ContainsFunc(columns, headsTime) {
-			r := csv.NewReader(buf)
+			r := csv.NewReader(in)
 			r.Comma, r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = comma, -1, true, true
-			return &cells{csv: r, Closer: c}
+			return &cells{in: in, csv: r, Closer: c}
 		}
 	}
 	return &text{buf: buf, Closer: c}
@@ -67,6 +106,7 @@ func headsTime(c string) bool { return isTime(strings.Trim(c, "\"\ufeff ")) }
 
 // cells is a CSV file.
 type cells struct {
+	in      *ration
 	csv     *csv.Reader
 	columns []string
 	io.Closer
@@ -80,6 +120,7 @@ func (c *cells) next() (columns, values []string, err error) {
 		}
 		c.columns = slices.Clone(head)
 	}
+	c.in.renew()
 	values, err = c.csv.Read()
 	var bad *csv.ParseError
 	switch {
@@ -96,6 +137,7 @@ func (c *cells) next() (columns, values []string, err error) {
 
 // objects is a file of JSON objects.
 type objects struct {
+	in     *ration
 	dec    *json.Decoder
 	array  bool
 	begun  bool
@@ -104,6 +146,7 @@ type objects struct {
 }
 
 func (o *objects) next() (columns, values []string, err error) {
+	o.in.renew()
 	if !o.begun {
 		o.begun = true
 		o.dec.UseNumber()
@@ -117,7 +160,11 @@ func (o *objects) next() (columns, values []string, err error) {
 		return nil, nil, io.EOF
 	}
 	var m map[string]any
-	if err := o.dec.Decode(&m); err != nil {
+	var other *json.UnmarshalTypeError
+	switch err := o.dec.Decode(&m); {
+	case errors.As(err, &other):
+		return nil, nil, &rowError{fmt.Errorf("a %s stands where an object is wanted", other.Value)}
+	case err != nil:
 		return nil, nil, err // whatever follows cannot be told apart
 	}
 	for name := range m {
@@ -178,11 +225,11 @@ func (t *text) next() (columns, values []string, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, _, begins := leadingTime(line); begins || size+len(line) > lineCap {
+		if _, _, begins := leadingTime(line); begins || size+len(line) >= lineCap {
 			t.held = line
 			break
 		}
-		all, size = append(all, line), size+len(line)
+		all, size = append(all, line), size+len(line)+1 // its end
 	}
 	t.out[1] = strings.Join(all, "\n")
 	return []string{"time", "message"}, t.out[:], nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,14 @@ func (i *item) move(by int64) {
 	for n := range i.series {
 		i.series[n].Points[0].T += by / int64(time.Millisecond)
 	}
+	switch {
+	case i.span != nil:
+		i.span.Start, i.span.End = i.span.Start+by, i.span.End+by
+	case i.line != nil:
+		i.line.At, i.line.Observed = i.line.At+by, i.line.Observed+by
+	case i.change != nil:
+		i.change.At = i.change.At.Add(time.Duration(by))
+	}
 }
 
 // origin is where rows come from: what they are named after.
@@ -39,7 +48,16 @@ type origin struct {
 }
 
 // key is a span in a table.
-type key struct{ trace, span string }
+type key struct {
+	trace [16]byte
+	span  [8]byte
+}
+
+func keyOf(trace, span string) (k key) {
+	digest(k.trace[:], trace)
+	digest(k.span[:], span)
+	return k
+}
 
 // A shape turns the rows of one kind of table into items.
 type shape func(values []string) (item, error)
@@ -147,7 +165,7 @@ func (t *table) wide() (shape, error) {
 			if labels[i] == (fact.Labels{}) {
 				continue
 			}
-			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
+			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil && !math.IsNaN(f) {
 				it.series = append(it.series, sample(labels[i], ns, f))
 			}
 		}
@@ -184,6 +202,9 @@ func (t *table) long() shape {
 		f, err := strconv.ParseFloat(at(values, value), 64)
 		if err != nil {
 			return item{}, fmt.Errorf("value %.40q is no number", values[value])
+		}
+		if math.IsNaN(f) {
+			return item{}, errEmpty
 		}
 		ls := named(at(values, name), at(values, service))
 		for i, v := range values {
@@ -222,7 +243,7 @@ func (t *table) spans() shape {
 			Entity: fact.Entity{Kind: fact.Service, Name: at(values, service)}, Name: at(values, name), Kind: kindOf(at(values, kind)),
 			Start: start, End: start + int64(d*scale), Failed: strings.Contains(strings.ToLower(at(values, status)), "error"),
 		}
-		if kind < 0 && t.from.callers != nil && t.from.callers[key{at(values, trace), at(values, parent)}] != s.Entity.Name {
+		if kind < 0 && t.from.callers != nil && t.from.callers[keyOf(at(values, trace), at(values, parent))] != s.Entity.Name {
 			s.Kind = fact.SpanServer
 		}
 		digest(s.TraceID[:], at(values, trace))

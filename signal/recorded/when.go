@@ -64,7 +64,8 @@ var layouts = []string{
 }
 
 // leadingTime reads the time at the start of a log line, if there is one, also in
-// brackets, and returns what follows it.
+// brackets, and returns what follows it. One that nanoseconds since 1970 cannot
+// tell is none.
 func leadingTime(s string) (at int64, rest string, ok bool) {
 	closing := ""
 	switch {
@@ -77,7 +78,7 @@ func leadingTime(s string) (at int64, rest string, ok bool) {
 		return 0, "", false
 	}
 	for _, layout := range layouts {
-		if t, rest, ok := prefixTime(s, layout); ok && strings.HasPrefix(rest, closing) {
+		if t, rest, ok := prefixTime(s, layout); ok && strings.HasPrefix(rest, closing) && t.Year() > 1678 && t.Year() < 2262 {
 			return t.UnixNano(), strings.TrimLeft(rest[len(closing):], " \t"), true
 		}
 	}
