@@ -18,8 +18,9 @@ const kind = "syslog"
 // Options bound what all connections may cost. The zero value of each field
 // means its default.
 type Options struct {
-	// Connections is how many senders may be connected; others are turned away.
-	// One costs up to some 300 KiB. Default 256.
+	// Connections is how many senders may be connected. Beyond it a machine that
+	// has fewer connections than another gets one of the other's; else it is
+	// turned away. One costs up to some 300 KiB. Default 256.
 	Connections int
 
 	// Idle is after how long without a message a connection is closed. Default 30
@@ -41,8 +42,7 @@ type Server struct {
 	lim   signal.Limits
 	opt   Options
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	peers peers
 	wg    sync.WaitGroup
 }
 
@@ -54,7 +54,7 @@ func NewServer(d *signal.Doors, opt Options) *Server {
 	if opt.Idle <= 0 {
 		opt.Idle = 30 * time.Minute
 	}
-	return &Server{doors: d, lim: d.Limits.WithDefaults(), opt: opt, conns: make(map[net.Conn]bool)}
+	return &Server{doors: d, lim: d.Limits.WithDefaults(), opt: opt, peers: peers{most: opt.Connections, all: make(map[net.Conn]*peer)}}
 }
 
 // Serve takes connections from ln until ctx ends, closes it and them, and waits
@@ -63,11 +63,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.wg.Wait()
 	stop := context.AfterFunc(ctx, func() {
 		_ = ln.Close()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for c := range s.conns {
-			_ = c.SetReadDeadline(time.Unix(1, 0)) // ends its reading
-		}
+		s.peers.dismiss()
 	})
 	defer stop()
 	for {
@@ -93,17 +89,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 
 // enter begins to serve a connection, if there is room for it.
 func (s *Server) enter(ctx context.Context, conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.conns) >= s.opt.Connections {
+	if !s.peers.enter(conn, s.doors.Clock()) {
 		return false
 	}
-	s.conns[conn] = true
 	s.wg.Go(func() {
 		defer func() {
-			s.mu.Lock()
-			delete(s.conns, conn)
-			s.mu.Unlock()
+			s.peers.leave(conn)
 			_ = conn.Close()
 		}()
 		s.serve(ctx, conn)
@@ -144,14 +135,13 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	g.begin()
 	r := bufio.NewReaderSize(conn, bufferBytes)
 	ref := s.doors.Guard(kind, func() *signal.Refusal {
-		for ctx.Err() == nil {
+		for heard := false; ctx.Err() == nil; heard = true {
 			if !whole(r) || len(g.batch.Lines) >= gatherLines || g.bytes >= gatherBytes {
 				if !g.deliver(ctx) {
 					return nil
 				}
 			}
-			_ = conn.SetReadDeadline(time.Now().Add(s.opt.Idle))
-			if ctx.Err() != nil { // it may have come between the two
+			if !s.peers.wait(conn, time.Now().Add(s.opt.Idle), s.doors.Clock(), heard) || ctx.Err() != nil { // it may have come between the two
 				return nil
 			}
 			text, cut, err := readFrame(r, s.lim.LineBytes+headerBytes)

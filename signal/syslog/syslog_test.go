@@ -267,6 +267,42 @@ func TestConnectionsAreBounded(t *testing.T) {
 	signaltest.Law(t, d, sink)
 }
 
+// One machine cannot keep the others out, however many connections it opens, and
+// what it had sent is kept.
+func TestOneMachineDoesNotTakeAllPlaces(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{})
+	addr, stop := serve(t, d, Options{Connections: 8})
+	var bad []net.Conn
+	for i := range 8 {
+		c := dial(t, addr)
+		write(t, c, fmt.Sprintf("<14>bad %d\n", i))
+		bad = append(bad, c)
+	}
+	until(t, "all are heard", func() bool { return len(sink.Lines()) == 8 })
+	good := []string{"127.0.0.2", "127.0.0.3", "127.0.0.2"}
+	for i, from := range good {
+		c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", addr)
+		if err != nil {
+			t.Skip(err) // not everywhere is all of 127.0.0.0/8 there
+		}
+		defer c.Close()
+		write(t, c, fmt.Sprintf("<14>good %d\n", i))
+		until(t, from+" is heard", func() bool { return len(sink.Lines()) == 9+i })
+	}
+	over := 0
+	for _, c := range bad {
+		_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
+			over++
+		}
+	}
+	if over != len(good) {
+		t.Errorf("%d of the many were closed, want %d", over, len(good))
+	}
+	stop()
+	signaltest.Law(t, d, sink)
+}
+
 func TestStopWithOpenConnections(t *testing.T) {
 	d, sink := signaltest.Doors(signal.Limits{})
 	addr, stop := serve(t, d, Options{})
