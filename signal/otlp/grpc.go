@@ -128,7 +128,19 @@ func (g *grpcDoor) message(r *http.Request) (body []byte, free func(), ref *sign
 		return nil, nil, signal.Refuse(signal.TooLarge, "message", fmt.Sprintf("%d bytes, more than %d", n, most), "send smaller batches or raise limits.plain_bytes")
 	}
 	whole := &exactly{r: r.Body, left: n}
-	return g.doors.Unpack(r.Context(), whole, n, enc, signal.Body{Most: most, Limit: "plain_bytes"})
+	body, free, ref = g.doors.Unpack(r.Context(), whole, n, enc, signal.Body{Most: most, Limit: "plain_bytes"})
+	if ref != nil {
+		return nil, nil, ref
+	}
+	if _, err := io.ReadFull(r.Body, head[:1]); !errors.Is(err, io.EOF) { // whoever sends two must not believe that both were taken
+		free()
+		what := "there is another behind it"
+		if err != nil {
+			what = "it does not end: " + err.Error()
+		}
+		return nil, nil, signal.Refuse(signal.Malformed, "message", what, "send one message in each call")
+	}
+	return body, free, nil
 }
 
 // exactly reads so many bytes, and calls it an error if there are fewer.
