@@ -23,7 +23,9 @@
 //
 // A deployment that succeeded is a [fact.Change]: its service is the repository's
 // name, or what ?service= and ?namespace= in the address say; its version is the
-// tag, or the commit if it was made from a branch. All else is a [fact.Notice],
+// tag, or the commit if it was made from a branch. One to another environment
+// than ?environment= says, or to one that GitHub calls transient, changes nothing
+// that is watched. All else is a [fact.Notice],
 // which rides in the batch as an event. What is understood and not kept is
 // answered with 200 and counted as "ignored".
 //

@@ -91,6 +91,7 @@ type gitHub struct {
 		Ref         string          `json:"ref"`
 		SHA         string          `json:"sha"`
 		Environment string          `json:"environment"`
+		Transient   bool            `json:"transient_environment"` // made for this deployment alone
 		Description string          `json:"description"`
 		CreatedAt   time.Time       `json:"created_at"`
 		Payload     json.RawMessage `json:"payload"`
@@ -138,7 +139,7 @@ func parseGitHub(h http.Header, body []byte, g given) (papers, *signal.Refusal) 
 	case event == "deployment_status" && in.Deployment != nil && in.DeploymentStatus != nil:
 		st := in.DeploymentStatus
 		link := firstOf(st.LogURL, st.TargetURL, st.EnvironmentURL)
-		if st.State == "success" {
+		if st.State == "success" && !in.Deployment.Transient && g.watches(in.Deployment.Environment) {
 			return one(in.deployed(g, link))
 		}
 		return in.deployment(g, st.State, link, st.CreatedAt), nil

@@ -91,7 +91,7 @@ func parseGitLab(_ http.Header, body []byte, g given) (papers, *signal.Refusal) 
 		g.as = entity.Named("", oneLine(firstOf(name, in.Project.Name), 128))
 	}
 	switch {
-	case in.Kind == "deployment" && in.Status == "success":
+	case in.Kind == "deployment" && in.Status == "success" && g.watches(in.Environment):
 		return one(in.deployed(g))
 	case in.Kind == "deployment":
 		return in.notice(g, fact.PipelineNotice, fmt.Sprint("deployment ", in.DeploymentID), in.Status,

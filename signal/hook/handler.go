@@ -43,6 +43,12 @@ type given struct {
 	ahead  time.Duration
 	source string      // for the papers
 	as     fact.Entity // the service that the address names, if it does
+	env    string      // the environment that the address names, if it does
+}
+
+// watches reports whether what is deployed to an environment is what is watched.
+func (g *given) watches(environment string) bool {
+	return g.env == "" || strings.EqualFold(g.env, environment)
 }
 
 // papers are what a request was read as.
@@ -130,7 +136,7 @@ func take(d *signal.Doors, w http.ResponseWriter, r *http.Request, name string, 
 		}
 		defer free()
 	}
-	g := given{now: now, ahead: lim.Ahead, source: d.Account(r.Context(), name), as: named(r)}
+	g := given{now: now, ahead: lim.Ahead, source: d.Account(r.Context(), name), as: named(r), env: r.URL.Query().Get("environment")}
 	p, ref := parse(r.Header, body, g)
 	if ref != nil {
 		return papers{}, ref
