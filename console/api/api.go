@@ -84,9 +84,8 @@ type Rooms struct {
 	Hints    *Hints
 	Log      *slog.Logger
 
-	Version  string
-	Started  time.Time
-	ReadOnly bool
+	Version string
+	Started time.Time
 }
 
 type server struct {

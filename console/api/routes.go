@@ -101,7 +101,7 @@ func person(ctx context.Context) identity.Person {
 
 func (s *server) me(ctx context.Context, _ *nothing) (Me, error) {
 	p := person(ctx)
-	return Me{Name: p.Name, Role: p.Role, Version: s.Version, Started: s.Started, ReadOnly: s.ReadOnly, Stop: s.Stop()}, nil
+	return Me{Name: p.Name, Role: p.Role, Version: s.Version, Started: s.Started, Stop: s.Stop()}, nil
 }
 
 // The first screen's bounds.

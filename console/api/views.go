@@ -10,12 +10,11 @@ import (
 
 // Me is who is asking, and what they are talking to.
 type Me struct {
-	Name     string         `json:"name"`
-	Role     string         `json:"role" doc:"What this person may do: owner."`
-	Version  string         `json:"version" doc:"Of Steersman."`
-	Started  time.Time      `json:"started" doc:"When the worker began."`
-	ReadOnly bool           `json:"readOnly" doc:"Nothing can be approved: no actuator is configured."`
-	Stop     watchdog.State `json:"stop"`
+	Name    string         `json:"name"`
+	Role    string         `json:"role" doc:"What this person may do: owner."`
+	Version string         `json:"version" doc:"Of Steersman."`
+	Started time.Time      `json:"started" doc:"When the worker began."`
+	Stop    watchdog.State `json:"stop"`
 }
 
 // Now is what the first screen shows: what needs somebody.

@@ -157,7 +157,7 @@ func (w *worker) apiRooms() api.Rooms {
 		Papers: w.records, Lines: w.lines, Spans: w.spans, Map: w.watcher.Map, Learning: w.learning, Sources: w.sourceList, Keyring: ring{w}, Quality: w.quality, Warnings: func() []string { return w.warnings },
 		Stop: w.stop.State, Desk: w.desk, Ledger: auditor{w.ledger}, Who: w.identity.Authenticate, Link: w.link,
 		Now: func() time.Time { return time.Now().UTC() }, Hints: w.hints, Log: w.log,
-		Version: w.opt.Version, Started: w.started, ReadOnly: len(w.cfg.Actuators) == 0,
+		Version: w.opt.Version, Started: w.started,
 	}
 }
 

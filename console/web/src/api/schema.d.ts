@@ -814,8 +814,6 @@ export interface components {
         };
         Me: {
             name: string;
-            /** @description Nothing can be approved: no actuator is configured. */
-            readOnly: boolean;
             /** @description What this person may do: owner. */
             role: string;
             /**
