@@ -15,7 +15,8 @@
 //	cloudevents      any CloudEvent, structured or binary; the CDEvents above are
 //	                 changes, all others notices without their data
 //	alertmanager     version 4 of Alertmanager's webhook: a notice for each alert,
-//	                 the same one when it fires and when it is resolved
+//	                 the same one when it fires and when it is resolved; one that
+//	                 is no good is left out of its group
 //	github/NAME      push, deployment, deployment_status, workflow_run, signed with
 //	                 the secret of the source NAME (X-Hub-Signature-256)
 //	gitlab           push, tag push, deployment, pipeline; its secret token is the

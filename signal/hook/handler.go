@@ -55,9 +55,10 @@ func (g *given) watches(environment string) bool {
 type papers struct {
 	changes []fact.Change
 	notices []fact.Notice
+	refused []*signal.Refusal // of notices that are not among them
 }
 
-func (p *papers) len() int { return len(p.changes) + len(p.notices) }
+func (p *papers) len() int { return len(p.changes) + len(p.notices) + len(p.refused) }
 
 // one makes papers of a change.
 func one(c fact.Change, ref *signal.Refusal) (papers, *signal.Refusal) {
@@ -76,6 +77,7 @@ type kept struct {
 	Changes []fact.Change `json:"changes,omitempty"`
 	Notices []fact.Notice `json:"notices,omitempty"`
 	Ignored string        `json:"ignored,omitempty"`
+	Refused []string      `json:"refused,omitempty"`
 }
 
 func door(d *signal.Doors, name string, parse parser) http.Handler {
@@ -88,11 +90,17 @@ func door(d *signal.Doors, name string, parse parser) http.Handler {
 			return ref
 		})
 		t.Receive(max(p.len(), 1))
+		for _, one := range p.refused {
+			t.Refuse(one, 1)
+		}
 		t.Settle(ref)
 		d.Record(r.Context(), name, kind, now, &t)
 		outcome := "ok"
-		if ref != nil {
+		switch {
+		case ref != nil:
 			outcome = ref.Reason.String()
+		case len(p.refused) > 0:
+			outcome = "partly"
 		}
 		d.Sources.Answered(kind, outcome, d.Clock().Sub(now))
 		answer(d, w, name, p, ref)
@@ -102,7 +110,11 @@ func door(d *signal.Doors, name string, parse parser) http.Handler {
 // answer writes what was kept. The answer to a change of ours is the change
 // alone.
 func answer(d *signal.Doors, w http.ResponseWriter, name string, p papers, ref *signal.Refusal) {
-	var out any = kept{Changes: p.changes, Notices: p.notices}
+	all := kept{Changes: p.changes, Notices: p.notices}
+	for _, one := range p.refused {
+		all.Refused = append(all.Refused, one.Error())
+	}
+	var out any = all
 	switch {
 	case ref != nil && ref.Reason == signal.Ignored:
 		out = kept{Ignored: ref.Error()}
@@ -141,8 +153,8 @@ func take(d *signal.Doors, w http.ResponseWriter, r *http.Request, name string, 
 	if ref != nil {
 		return papers{}, ref
 	}
-	if ref := finishNotices(p.notices, g); ref != nil {
-		return papers{}, ref
+	if p.finishNotices(&g); len(p.refused) > 0 && p.len() == len(p.refused) {
+		return p, p.refused[0]
 	}
 	b := &fact.Batch{Source: name, Received: now.UnixMilli(), Changes: p.changes}
 	for i := range p.notices {

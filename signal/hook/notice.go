@@ -41,29 +41,40 @@ func oneLine(s string, n int) string {
 	return signal.Cut(strings.TrimSpace(s), n)
 }
 
-// finishNotices brings notices into their bounds and names them.
-func finishNotices(list []fact.Notice, g given) *signal.Refusal {
-	for i := range list {
-		n := &list[i]
-		n.At, n.Until = n.At.UTC().Truncate(time.Millisecond), n.Until.UTC().Truncate(time.Millisecond)
-		switch {
-		case n.At.Year() < 2000 || n.At.Year() > 9999:
-			return signal.Refuse(signal.BadTime, fmt.Sprintf("notice %d", i+1), fmt.Sprintf("%s is no time at which something can have happened", n.At.Format(time.RFC3339)), "send the time as RFC 3339")
-		case n.At.After(g.now.Add(g.ahead)):
-			return signal.Refuse(signal.BadTime, fmt.Sprintf("notice %d", i+1), fmt.Sprintf("%s is more than %s ahead of our clock, which says %s", n.At.Format(time.RFC3339), g.ahead, g.now.UTC().Format(time.RFC3339)), "check the clocks")
-		case n.Until.Year() > 9999:
-			n.Until = time.Time{}
+// finishNotices brings notices into their bounds and names them. One that is no
+// good is left out, and not held against the others.
+func (p *papers) finishNotices(g *given) {
+	whole := p.notices[:0]
+	for i := range p.notices {
+		if ref := finishNotice(&p.notices[i], g); ref != nil {
+			ref.Problem.Where = fmt.Sprintf("notice %d", i+1)
+			p.refused = append(p.refused, ref)
+			continue
 		}
-		n.Title, n.Text, n.By, n.State = oneLine(n.Title, textBytes), oneLine(n.Text, textBytes), oneLine(n.By, 256), oneLine(n.State, 64)
-		if n.Link = oneLine(n.Link, textBytes); checkLink(n.Link) != nil {
-			n.Link = ""
-		}
-		n.Labels, n.Source = bounded(n.Labels), g.source
-		if !g.as.IsZero() {
-			n.Entity = g.as
-		}
-		n.ID = fact.ID("ntc", n.ID, string(n.Kind), g.source)
+		whole = append(whole, p.notices[i])
 	}
+	p.notices = whole
+}
+
+func finishNotice(n *fact.Notice, g *given) *signal.Refusal {
+	n.At, n.Until = n.At.UTC().Truncate(time.Millisecond), n.Until.UTC().Truncate(time.Millisecond)
+	switch {
+	case n.At.Year() < 2000 || n.At.Year() > 9999:
+		return signal.Refuse(signal.BadTime, "", fmt.Sprintf("%s is no time at which something can have happened", n.At.Format(time.RFC3339)), "send the time as RFC 3339")
+	case n.At.After(g.now.Add(g.ahead)):
+		return signal.Refuse(signal.BadTime, "", fmt.Sprintf("%s is more than %s ahead of our clock, which says %s", n.At.Format(time.RFC3339), g.ahead, g.now.UTC().Format(time.RFC3339)), "check the clocks")
+	case n.Until.Year() > 9999:
+		n.Until = time.Time{}
+	}
+	n.Title, n.Text, n.By, n.State = oneLine(n.Title, textBytes), oneLine(n.Text, textBytes), oneLine(n.By, 256), oneLine(n.State, 64)
+	if n.Link = oneLine(n.Link, textBytes); checkLink(n.Link) != nil {
+		n.Link = ""
+	}
+	n.Labels, n.Source = bounded(n.Labels), g.source
+	if !g.as.IsZero() {
+		n.Entity = g.as
+	}
+	n.ID = fact.ID("ntc", n.ID, string(n.Kind), g.source)
 	return nil
 }
 

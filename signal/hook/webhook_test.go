@@ -249,6 +249,23 @@ func TestWebhookRefusals(t *testing.T) {
 	}
 }
 
+// One alert that is no good is not held against the others of its group.
+func TestOneBadAlertOfMany(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{})
+	body := strings.Replace(alertFires, `"alerts":[`, `"alerts":[{"startsAt":"2026-03-02T11:00:00Z"},{"startsAt":"1999-03-02T11:00:00Z"},`, 1)
+	w := give(t, d, "/hooks/alertmanager", body, nil)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"refused":["notice 1: 2026-03-02T11:00:00Z is more than 10m0s ahead of our clock`) || !strings.Contains(w.Body.String(), `"notice 2: `) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := noticesOf(t, sink); len(n) != 2 || n[0].Title != "HighErrors" || n[1].Title != "Watchdog" {
+		t.Errorf("kept %+v", n)
+	}
+	if s := d.Sources.Sources()[0]; s.Received != 4 || s.Accepted != 2 || s.Reasons["time"] != 2 {
+		t.Errorf("account %+v", s)
+	}
+	signaltest.Law(t, d, sink)
+}
+
 // FuzzWebhooks sends anything to every door: it is answered, and what is kept is
 // well formed and small.
 func FuzzWebhooks(f *testing.F) {
@@ -287,8 +304,9 @@ func FuzzWebhooks(f *testing.F) {
 		for _, c := range p.changes {
 			wellFormed(t, c)
 		}
-		if finishNotices(p.notices, g) != nil {
-			return
+		all := p.len()
+		if p.finishNotices(&g); p.len() != all {
+			t.Errorf("%d papers became %d", all, p.len())
 		}
 		for _, n := range p.notices {
 			text, err := json.Marshal(n)

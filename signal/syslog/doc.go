@@ -20,7 +20,8 @@
 //
 // # Limits
 //
-// TCP only, and without TLS and tokens: whoever reaches the address may send. A
+// TCP only, and without TLS and tokens: whoever reaches the address may send,
+// except a browser, which begins with a head of HTTP. A
 // message that is longer than limits.line_bytes is cut, and says so. What is
 // refused (a time far ahead, say) is counted, with the reason, at the account of
 // the sender's address. A batch that was held when the process ends is lost

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"sync"
 	"time"
 
@@ -14,6 +15,10 @@ import (
 )
 
 const kind = "syslog"
+
+// browser is how a web page would begin that tries to write lines of its own: it
+// can send any text to any port, but only behind a head.
+var browser = regexp.MustCompile(`^[A-Z]+ \S+ HTTP/[0-9.]+$`)
 
 // Options bound what all connections may cost. The zero value of each field
 // means its default.
@@ -147,6 +152,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 			text, cut, err := readFrame(r, s.lim.LineBytes+headerBytes)
 			if err != nil {
 				return ended(err)
+			}
+			if !heard && browser.MatchString(text) {
+				return signal.Refuse(signal.Malformed, "connection", "it begins as a request of HTTP", "send syslog; a web page that sends this wants to write your log")
 			}
 			if text != "" {
 				g.add(text, cut)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os/exec"
 	"reflect"
 	"strings"
@@ -300,6 +301,23 @@ func TestOneMachineDoesNotTakeAllPlaces(t *testing.T) {
 		t.Errorf("%d of the many were closed, want %d", over, len(good))
 	}
 	stop()
+	signaltest.Law(t, d, sink)
+}
+
+// A web page cannot write lines through the browser of whoever looks at it.
+func TestBrowsersWriteNoLines(t *testing.T) {
+	d, sink := signaltest.Doors(signal.Limits{})
+	addr, stop := serve(t, d, Options{})
+	resp, err := http.Post("http://"+addr+"/", "text/plain", strings.NewReader("\n<8>1 2026-03-01T11:59:58Z h checkout - - - forged\n"))
+	if err == nil {
+		resp.Body.Close()
+		t.Error("it was answered")
+	}
+	until(t, "it is refused", func() bool { s := d.Sources.Sources(); return len(s) == 1 && s[0].Reasons["malformed"] == 1 })
+	stop()
+	if l := sink.Lines(); len(l) > 0 {
+		t.Errorf("lines: %+v", l)
+	}
 	signaltest.Law(t, d, sink)
 }
 
