@@ -88,7 +88,11 @@ func (d *Doors) queue(ctx context.Context, b *fact.Batch) (done func(), ref *Ref
 
 // weight estimates what a batch takes in memory while it waits.
 func weight(b *fact.Batch) int64 {
-	return int64(64*(len(b.Series)+len(b.Deltas)) + 16*b.Samples() + 256*(len(b.Histograms)+len(b.Exemplars)+len(b.Spans)+len(b.Lines)+len(b.Changes)+len(b.Events)) + 64)
+	fields := 0
+	for i := range b.Lines {
+		fields += b.Lines[i].Fields.Size()
+	}
+	return int64(fields + 64*(len(b.Series)+len(b.Deltas)) + 16*b.Samples() + 256*(len(b.Histograms)+len(b.Exemplars)+len(b.Spans)+len(b.Lines)+len(b.Changes)+len(b.Events)) + 64)
 }
 
 // Guard calls fn and turns a panic in it into a Refusal, so that no input can

@@ -265,10 +265,11 @@ func TestSmallBodiesStaySmall(t *testing.T) {
 		{"pairs", "application/x-protobuf", "", snappy.Encode(nil, message(1, text(1, "{}"), message(2, bytes.Repeat(pair, n/len(pair)))))},
 		{"labels", "application/x-protobuf", "", snappy.Encode(nil, message(1, text(1, "{"+many(`a%d="",`)+`b=""}`)))},
 		{"labels again and again", "application/x-protobuf", "", snappy.Encode(nil, bytes.Repeat(message(1, text(1, `{a="",b="",c="",d="",e="",f="",g="",h=""}`)), n/40))},
+		{"labels of many lines", "application/json", "gzip", gz([]byte(`{"streams":[{"stream":{"a":"` + strings.Repeat("x", 4000) + `"},"values":[` + strings.Repeat(`["1772366400000000000",""],`, 49_999) + `["1772366400000000000",""]]}]}`))},
 		{"streams", "application/json", "gzip", gz([]byte(`{"streams":[` + times("{},") + `{}]}`))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d, sink := signaltest.Doors(signal.Limits{})
+			d, sink := signaltest.Doors(signal.Limits{PlainBytes: n + n/2})
 			code := 0
 			if got := peak(func() { code = post(d, tt.typ, tt.enc, tt.body).Code }); got > 8*n {
 				t.Errorf("%d bytes (%d plain) took %d at once, %d", len(tt.body), n, got, code)

@@ -22,11 +22,15 @@ func (ex *export) logs(ld plog.Logs) {
 			list := sl.LogRecords()
 			for k := range list.Len() {
 				src.Receive(1)
+				if ex.overwritten() {
+					continue
+				}
 				line, ref := ex.line(id, list.At(k), scope, place)
 				if ref != nil {
 					ex.refuse(src, ref, 1)
 					continue
 				}
+				ex.written += line.Fields.Size()
 				ex.batch.Lines = append(ex.batch.Lines, line)
 			}
 		}
