@@ -18,7 +18,7 @@ type Limits struct {
 	// message. It is held in memory once per request in flight, and the decoded
 	// form takes two to four times as much again: a request whose labels or fields
 	// are more than four times as much when they are written out, for each series
-	// or line, is refused. Default 32 MiB.
+	// or line, or three quarters of InFlightBytes, is refused. Default 32 MiB.
 	PlainBytes int `yaml:"plain_bytes"`
 
 	// InFlightBytes bounds the bodies of all requests in flight together. Above
@@ -159,15 +159,6 @@ func (l Limits) WithDefaults() Limits {
 		}
 	}
 	return l
-}
-
-// Written is how many bytes the labels of all series of a request, or the fields
-// of all its lines, may be. A few bytes can stand before thousands of them.
-func (l *Limits) Written() int { return 4 * l.PlainBytes }
-
-// Overwritten refuses a request whose labels or fields are more than that.
-func (l *Limits) Overwritten(what string) *Refusal {
-	return Refuse(TooLarge, "request", fmt.Sprintf("its %s are more than %d bytes when they are written out", what, l.Written()), "send smaller batches or raise limits.plain_bytes")
 }
 
 // Check refuses limits that are below zero.

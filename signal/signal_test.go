@@ -192,6 +192,39 @@ func TestInFlight(t *testing.T) {
 
 // A length that is announced is not memory: senders that announce much and send
 // nothing must not shut the door for the others.
+// What is written out is in flight, beyond the first MiB, until it is freed.
+func TestWriting(t *testing.T) {
+	d, _ := signaltest.Doors(signal.Limits{PlainBytes: 2 << 20, InFlightBytes: 12 << 20})
+	a, b := d.Writing(t.Context()), d.Writing(t.Context())
+	add := func(w *signal.Writing, mib int) (ref *signal.Refusal) {
+		for range mib << 4 {
+			ref = w.Add(1 << 16)
+		}
+		return ref
+	}
+	if ref := add(a, 8); ref != nil {
+		t.Error(ref)
+	}
+	if ref := a.Add(1); ref == nil || ref.Reason != signal.TooLarge || a.Refused() != ref || a.Add(0) != ref {
+		t.Errorf("a byte more: %v", ref)
+	}
+	if ref := add(b, 7); ref == nil || ref.Reason != signal.Share {
+		t.Errorf("beside it: %v", ref)
+	}
+	a.Free()
+	b.Free()
+	b.Free()
+	c := d.Writing(t.Context())
+	if ref := add(c, 8); ref != nil {
+		t.Errorf("afterwards: %v", ref)
+	}
+	c.Free()
+	d.Limits.InFlightBytes = 8 << 20
+	if ref := add(d.Writing(t.Context()), 7); ref == nil || ref.Reason != signal.TooLarge {
+		t.Errorf("what is never to be had: %v", ref)
+	}
+}
+
 func TestAnnouncedLength(t *testing.T) {
 	d, _ := signaltest.Doors(signal.Limits{BodyBytes: 8 << 20, InFlightBytes: 60 << 20})
 	var wg sync.WaitGroup

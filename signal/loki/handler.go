@@ -22,7 +22,8 @@ func NewHandler(d *signal.Doors) http.Handler {
 
 func serve(d *signal.Doors, w http.ResponseWriter, r *http.Request) {
 	lim := d.Limits.WithDefaults()
-	p := &push{lim: &lim, now: d.Clock(), sources: make(map[string]*signal.Tally)}
+	p := &push{lim: &lim, now: d.Clock(), sources: make(map[string]*signal.Tally), written: d.Writing(r.Context())}
+	defer p.written.Free()
 	ref := d.Guard(kind, func() *signal.Refusal { return take(d, p, w, r) })
 	if len(p.sources) == 0 && ref != nil { // nobody knows whose it is
 		p.source(kind).Receive(1)

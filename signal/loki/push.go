@@ -16,7 +16,7 @@ type push struct {
 	now      time.Time
 	batch    fact.Batch
 	received int
-	written  int // bytes of fields
+	written  *signal.Writing // fields
 	sources  map[string]*signal.Tally
 	first    *signal.Refusal // the first line that was refused
 	fields   []fact.Label    // scratch
@@ -92,8 +92,8 @@ func (p *push) add(s *stream, e entry) *signal.Refusal {
 		source.Refuse(ref, 1)
 		return nil
 	}
-	if p.written += l.Fields.Size(); p.written > p.lim.Written() {
-		return p.lim.Overwritten("labels")
+	if ref := p.written.Add(l.Fields.Size()); ref != nil {
+		return ref
 	}
 	p.batch.Lines = append(p.batch.Lines, l)
 	return nil

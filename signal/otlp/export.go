@@ -124,7 +124,7 @@ type export struct {
 	rejected int64           // as the protocol counts: spans, data points, log records
 	first    *signal.Refusal // the first item that was refused
 	full     bool            // more samples than the limit
-	written  int             // bytes of labels and fields
+	written  *signal.Writing // labels and fields
 }
 
 // A source is the account of one service in a request.
@@ -183,13 +183,9 @@ func (ex *export) add(s fact.Series, t int64, v float64) {
 // fits reports whether n more samples are within the limit. Once they are not,
 // the whole request is refused, and nothing more of it is translated.
 func (ex *export) fits(n int) bool {
-	ex.full = ex.full || ex.overwritten() || len(ex.batch.Series)+len(ex.batch.Histograms)+len(ex.batch.Deltas)+len(ex.batch.Exemplars)+n > ex.lim.Points
+	ex.full = ex.full || ex.written.Refused() != nil || len(ex.batch.Series)+len(ex.batch.Histograms)+len(ex.batch.Deltas)+len(ex.batch.Exemplars)+n > ex.lim.Points
 	return !ex.full
 }
-
-// overwritten reports whether there are more labels or fields than the limit.
-// Then the whole request is refused, too.
-func (ex *export) overwritten() bool { return ex.written > ex.lim.Written() }
 
 // settle accounts for what is pending at all sources.
 func (ex *export) settle(d *signal.Doors, ref *signal.Refusal) {
@@ -203,7 +199,8 @@ func (ex *export) settle(d *signal.Doors, ref *signal.Refusal) {
 // same encoding.
 func take(ctx context.Context, d *signal.Doors, s *service, body []byte, enc encoding) (out []byte, ref *signal.Refusal) {
 	lim := d.Limits.WithDefaults()
-	ex := &export{ctx: ctx, doors: d, lim: &lim, now: d.Clock(), names: make(map[string]string), sources: make(map[string]*source)}
+	ex := &export{ctx: ctx, doors: d, lim: &lim, now: d.Clock(), names: make(map[string]string), sources: make(map[string]*source), written: d.Writing(ctx)}
+	defer ex.written.Free()
 	var items int
 	ref = d.Guard(s.path, func() (ref *signal.Refusal) {
 		items, ref = ex.read(s, body, enc)
@@ -254,8 +251,8 @@ func (ex *export) read(s *service, body []byte, enc encoding) (items int, ref *s
 	ex.points = make([]fact.Point, 0, n.items)
 	translate(ex)
 	switch {
-	case ex.overwritten():
-		ref = ex.lim.Overwritten("labels or fields")
+	case ex.written.Refused() != nil:
+		ref = ex.written.Refused()
 	case ex.full:
 		ref = signal.Refuse(signal.TooMany, "request", fmt.Sprintf("more than %d samples", ex.lim.Points), "send smaller batches or raise limits.points")
 	case s.items == span:

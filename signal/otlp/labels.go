@@ -16,7 +16,7 @@ import (
 // labeler makes the labels of one resource's series, as Prometheus' OTLP
 // receiver does with its default settings.
 type labeler struct {
-	ex       *export
+	written  *signal.Writing
 	lim      *signal.Limits
 	names    map[string]string // attribute key to label name, for this request
 	promoted []fact.Label      // unless the point has one of that name
@@ -26,7 +26,7 @@ type labeler struct {
 
 // newLabeler reads a resource.
 func newLabeler(ex *export, attrs pcommon.Map, id entity.Identity) *labeler {
-	l := &labeler{ex: ex, lim: ex.lim, names: ex.names}
+	l := &labeler{written: ex.written, lim: ex.lim, names: ex.names}
 	get := func(key string) string {
 		if v, ok := attrs.Get(key); ok {
 			return v.AsString()
@@ -125,10 +125,7 @@ func (l *labeler) series(base []fact.Label, metric, key, value string) (fact.Lab
 	if err != nil {
 		return out, signal.Refuse(signal.BadLabels, "metric "+metric, err.Error(), "mend the attributes at the sender")
 	}
-	if l.ex.written += out.Size(); l.ex.overwritten() {
-		return out, l.lim.Overwritten("labels")
-	}
-	return out, nil
+	return out, l.written.Add(out.Size())
 }
 
 func (l *labeler) check(ls []fact.Label, metric string) *signal.Refusal {

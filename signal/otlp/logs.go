@@ -22,7 +22,7 @@ func (ex *export) logs(ld plog.Logs) {
 			list := sl.LogRecords()
 			for k := range list.Len() {
 				src.Receive(1)
-				if ex.overwritten() {
+				if ex.written.Refused() != nil { // all of it is refused
 					continue
 				}
 				line, ref := ex.line(id, list.At(k), scope, place)
@@ -30,8 +30,9 @@ func (ex *export) logs(ld plog.Logs) {
 					ex.refuse(src, ref, 1)
 					continue
 				}
-				ex.written += line.Fields.Size()
-				ex.batch.Lines = append(ex.batch.Lines, line)
+				if ex.written.Add(line.Fields.Size()) == nil {
+					ex.batch.Lines = append(ex.batch.Lines, line)
+				}
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func goodSpan(k ptrace.SpanKind) ptrace.Span {
 func newExport(lim signal.Limits) *export {
 	lim = lim.WithDefaults()
 	d, _ := signaltest.Doors(lim)
-	return &export{ctx: context.Background(), doors: d, lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*source)}
+	return &export{ctx: context.Background(), doors: d, lim: &lim, now: signaltest.Now(), names: make(map[string]string), sources: make(map[string]*source), written: d.Writing(context.Background())}
 }
 
 // convert translates one span of a resource with these attributes.
