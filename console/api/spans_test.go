@@ -25,7 +25,7 @@ func (l *loft) two() spans.Answer {
 	pay := fact.Entity{Kind: fact.Service, Namespace: "shop", Name: "pay"}
 	full := fact.Span{
 		TraceID: [16]byte{0xab}, ID: [8]byte{2}, Parent: [8]byte{1}, Entity: pay, Instance: "pay-1", Version: "v2", Kind: fact.SpanClient, Name: "POST /pay", Peer: "bank",
-		Start: noon.UnixNano() + 1, End: noon.Add(1500 * time.Millisecond).UnixNano() + 1, Failed: true, Attrs: fact.LabelsOf("code", "402"),
+		Start: noon.UnixNano() + 1, End: noon.Add(1500*time.Millisecond).UnixNano() + 1, Failed: true, Attrs: fact.LabelsOf("code", "402"),
 	}
 	root := fact.Span{TraceID: [16]byte{0xab}, ID: [8]byte{1}, Entity: pay, Name: "root", Start: noon.UnixNano(), End: noon.UnixNano()}
 	return spans.Answer{Spans: []spans.Found{{Span: root}, {Span: full}}, More: true, Since: noon}
