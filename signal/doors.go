@@ -67,6 +67,9 @@ func (d *Doors) Deliver(ctx context.Context, b *fact.Batch) *Refusal {
 		r.Err = err
 		return r
 	}
+	if p := (*fact.Problem)(nil); errors.As(err, &p) { // the batch itself: the same again would be refused again
+		return &Refusal{Reason: TooLarge, Problem: *p, Err: err}
+	}
 	d.Logger.Error("intake refused a batch", "source", b.Source, "points", b.Samples(), "spans", len(b.Spans), "lines", len(b.Lines), "changes", len(b.Changes), "err", err)
 	r := Refuse(Failed, "", "the intake could not keep this: "+err.Error(), "send the same again in "+RetryAfter.String())
 	r.Err = err

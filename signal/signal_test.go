@@ -315,8 +315,16 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("%v: %d, Retry-After %q", tt.sink, w.Code, w.Header().Get("Retry-After"))
 		}
 	}
-	// A sender that goes away does not undo what was begun.
+	// What is wrong with the batch itself is not to be sent again.
 	d, sink := signaltest.Doors(signal.Limits{})
+	sink.Fail(fmt.Errorf("append: %w", &fact.Problem{What: "the batch is too long", Do: "send less"}))
+	w := httptest.NewRecorder()
+	signal.WriteRefusal(w, d.Deliver(context.Background(), &fact.Batch{}))
+	if w.Code != http.StatusRequestEntityTooLarge || w.Header().Get("Retry-After") != "" || !strings.Contains(w.Body.String(), "the batch is too long") {
+		t.Errorf("a batch that is too long: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	// A sender that goes away does not undo what was begun.
+	d, sink = signaltest.Doors(signal.Limits{})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	d.Sink = obedient{sink}

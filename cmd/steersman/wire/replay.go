@@ -145,6 +145,9 @@ func (e *ending) feed(ctx context.Context, paths []string, read recorded.Options
 			files = append(files, p)
 			continue
 		}
+		if len(paths) > 1 {
+			return fmt.Errorf("%s is the data folder of a Steersman, whose log has a clock of its own: replay it alone", p)
+		}
 		if err := reread(ctx, filepath.Join(p, "intake"), put); err != nil {
 			return err
 		}
